@@ -1,0 +1,30 @@
+"""Which device a computation runs on."""
+
+import torch
+
+from priormix.errors import PriormixError
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """The device of that name; "auto" is a CUDA card where there is one and the CPU elsewhere.
+
+    Raises PriormixError for a name that PyTorch does not know or a device that is absent.
+    """
+    if name == "auto":
+        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    available = available_devices()
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise PriormixError(f"device: unknown device {name!r}; available: {', '.join(available)}") from None
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", 0)
+    if str(device) not in available:
+        raise PriormixError(f"device: {name!r} is absent; available: {', '.join(available)}")
+    return device
+
+
+def available_devices() -> list[str]:
+    """Names of the devices that this machine offers."""
+    cards = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    return ["cpu", *cards, *(["mps"] if torch.backends.mps.is_available() else [])]

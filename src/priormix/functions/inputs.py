@@ -1,0 +1,92 @@
+"""Distributions of the inputs x."""
+
+from abc import ABC, abstractmethod
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from torch import Tensor
+
+from priormix.kinds import Family, Kind, OfKind
+
+
+class InputDistribution(Kind, ABC):
+    """A distribution over inputs, independent from point to point."""
+
+    family: ClassVar[Family] = Family("input distribution", "priormix.input_distributions")
+
+    @abstractmethod
+    def draw(
+        self, shape: tuple[int, int, int], generator: torch.Generator, dtype: torch.dtype
+    ) -> Float[Tensor, "B T D"]:
+        """Inputs of shape (B, T, D) on the generator's device."""
+
+
+AnyInputs = Annotated[InputDistribution, OfKind()]
+
+
+class GaussianInputs(InputDistribution):
+    """x ~ N(mean, diag(spectrum)), the spectrum along the coordinate axes; standard normal by default.
+
+    `mean` and `spectrum` are one number for all coordinates or one number a coordinate; `spectrum`
+    holds variances, in squared units of x.
+    """
+
+    kind: Literal["gaussian"] = "gaussian"
+    mean: float | tuple[float, ...] = 0.0
+    spectrum: PositiveFloat | tuple[Annotated[float, Field(ge=0)], ...] = 1.0
+
+    def draw(
+        self, shape: tuple[int, int, int], generator: torch.Generator, dtype: torch.dtype
+    ) -> Float[Tensor, "B T D"]:
+        """Raises ValueError where mean or spectrum have another length than the inputs have coordinates."""
+        device = generator.device
+        mean = _per_coordinate("mean", self.mean, shape[2], dtype, device)
+        scale = _per_coordinate("spectrum", self.spectrum, shape[2], dtype, device).sqrt()
+        return torch.randn(shape, generator=generator, dtype=dtype, device=device) * scale + mean
+
+
+class UniformInputs(InputDistribution):
+    """x uniform on the box [low, high] in every coordinate."""
+
+    kind: Literal["uniform"] = "uniform"
+    low: float = -1.0
+    high: float = 1.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "UniformInputs":
+        if self.low >= self.high:
+            raise ValueError(f"low must be below high (low {self.low}, high {self.high})")
+        return self
+
+    def draw(
+        self, shape: tuple[int, int, int], generator: torch.Generator, dtype: torch.dtype
+    ) -> Float[Tensor, "B T D"]:
+        """Inputs of shape (B, T, D) on the generator's device."""
+        unit = torch.rand(shape, generator=generator, dtype=dtype, device=generator.device)
+        return self.low + (self.high - self.low) * unit
+
+
+class LeadingInputs(InputDistribution):
+    """Inputs from `base` of which only the first `active` coordinates are kept, others 0 [garg2022]."""
+
+    kind: Literal["leading"] = "leading"
+    base: AnyInputs = GaussianInputs()
+    active: PositiveInt
+
+    def draw(
+        self, shape: tuple[int, int, int], generator: torch.Generator, dtype: torch.dtype
+    ) -> Float[Tensor, "B T D"]:
+        """Inputs of shape (B, T, D) on the generator's device."""
+        xs = self.base.draw(shape, generator, dtype)
+        xs[..., self.active :] = 0
+        return xs
+
+
+def _per_coordinate(
+    field: str, value: float | tuple[float, ...], dim: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    if isinstance(value, tuple) and len(value) != dim:
+        raise ValueError(f"inputs.{field} has {len(value)} entries, but x has {dim} coordinates")
+    return torch.tensor(value, dtype=dtype, device=device)

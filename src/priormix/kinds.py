@@ -1,0 +1,182 @@
+"""Families of configurable nouns, told apart by their `kind`.
+
+A noun (a function class, a predictor, a backbone, ...) is its own configuration: a frozen pydantic
+model whose `kind` names it in YAML and JSON. Defining a subclass registers it. Installed packages add
+members by an entry point in the family's group; `kind: package.module:Class` imports a class by its
+path, which runs code and so needs `allow_imports()`.
+"""
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib.metadata import entry_points
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+_imports_allowed: ContextVar[bool] = ContextVar("imports_allowed", default=False)
+
+
+@contextmanager
+def allow_imports(allowed: bool = True) -> Iterator[None]:
+    """Within this context a kind may name a class by `package.module:Class`, which imports it."""
+    token = _imports_allowed.set(allowed)
+    try:
+        yield
+    finally:
+        _imports_allowed.reset(token)
+
+
+class Family:
+    """The members of one family by their kind, for example all function classes."""
+
+    def __init__(self, noun: str, group: str) -> None:
+        self.noun = noun
+        self.group = group
+        self._members: dict[str, type[Kind]] = {}
+
+    def register(self, kind: str, member: "type[Kind]") -> None:
+        """Add a member; raises TypeError where another class holds the kind already."""
+        held = self._members.get(kind)
+        if held is not None and (held.__module__, held.__qualname__) != (
+            member.__module__,
+            member.__qualname__,
+        ):
+            raise TypeError(f"{self.noun} kind {kind!r} is taken by {held.__module__}.{held.__name__}")
+        self._members[kind] = member
+
+    def members(self) -> "dict[str, type[Kind]]":
+        """All registered members by kind, in the order in which they were defined."""
+        return dict(self._members)
+
+    def find(self, kind: str) -> "type[Kind]":
+        """The member of that kind; raises ValueError that lists the known kinds."""
+        if kind in self._members:
+            return self._members[kind]
+        if ":" in kind:
+            return self._import(kind)
+        for entry in entry_points(group=self.group, name=kind):
+            return self._checked(entry.load(), kind)
+        raise ValueError(f"unknown {self.noun} kind {kind!r}; known: {', '.join(self._members)}")
+
+    def _import(self, path: str) -> "type[Kind]":
+        if not _imports_allowed.get():
+            raise ValueError(f"{self.noun} kind {path!r} would import code; pass --allow-imports to let it")
+        module, _, name = path.partition(":")
+        try:
+            return self._checked(getattr(importlib.import_module(module), name), path)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"{self.noun} kind {path!r} cannot be imported: {error}") from error
+
+    def _checked(self, found: Any, source: str) -> "type[Kind]":
+        if not (isinstance(found, type) and issubclass(found, Kind) and found.family is self):
+            raise ValueError(f"{source!r} is not a {self.noun}")
+        return found
+
+
+class Frozen(BaseModel):
+    """A configuration: immutable, hashable, and strict about fields that do not exist."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Kind(Frozen):
+    """A configuration that belongs to a family and is named by its `kind`."""
+
+    family: ClassVar[Family]
+    kind: str
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        default = cls.model_fields["kind"].default
+        if isinstance(default, str):
+            cls.family.register(default, cls)
+
+    @classmethod
+    def parse(cls, value: Any) -> Self:
+        """Build the member that `value["kind"]` names; instances of the family pass through."""
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, dict):
+            raise ValueError(f"expected a {cls.family.noun} with a field 'kind'")
+        kind = value.get("kind")
+        if not isinstance(kind, str):
+            raise ValueError(f"a {cls.family.noun} needs a field 'kind': one of {_listed(cls)}")
+        member = cls.family.find(kind)
+        if not issubclass(member, cls):
+            raise ValueError(f"kind {kind!r} is not a {cls.__name__}")
+        fields = {**value, "kind": member.model_fields["kind"].default}
+        return member.model_validate(fields)
+
+
+def _listed(base: type[Kind]) -> str:
+    return ", ".join(base.family.members())
+
+
+class OfKind:
+    """Annotation of a field that holds any member of a family: `Annotated[FunctionClass, OfKind()]`."""
+
+    def __get_pydantic_core_schema__(
+        self, source: type[Kind], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        self._base = source
+        return core_schema.no_info_plain_validator_function(
+            source.parse,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda member: member.model_dump(mode="json")
+            ),
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"x-family": self._base.__name__}
+
+
+def json_schema(model: type[Frozen]) -> dict[str, Any]:
+    """The JSON schema of a configuration, every family written out as a choice of its members."""
+    schema = model.model_json_schema()
+    definitions: dict[str, Any] = schema.setdefault("$defs", {})
+    pending = list(_families_in(schema))
+    while pending:
+        base = pending.pop()
+        if base in definitions:
+            continue
+        members = _base_by_name(base).family.members().values()
+        definitions[base] = {"oneOf": [{"$ref": f"#/$defs/{member.__name__}"} for member in members]}
+        for member in members:
+            described = member.model_json_schema()
+            described["required"] = sorted({"kind", *described.get("required", [])})
+            definitions.update(described.pop("$defs", {}))
+            definitions[member.__name__] = described
+            pending.extend(_families_in(described))
+    resolved = _with_references(schema)
+    assert isinstance(resolved, dict)
+    return resolved
+
+
+def _base_by_name(name: str) -> type[Kind]:
+    return next(base for base in Kind.__subclasses__() if base.__name__ == name)
+
+
+def _families_in(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "x-family" in node:
+            yield node["x-family"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _families_in(child)
+
+
+def _with_references(node: Any) -> Any:
+    if isinstance(node, dict):
+        renamed = {key: _with_references(child) for key, child in node.items() if key != "x-family"}
+        return {**renamed, "$ref": f"#/$defs/{node['x-family']}"} if "x-family" in node else renamed
+    if isinstance(node, list):
+        return [_with_references(child) for child in node]
+    return node
