@@ -1,0 +1,22 @@
+"""What a backbone is: a causal map from a sequence of states to a sequence of states."""
+
+from abc import ABC, abstractmethod
+from typing import Annotated, ClassVar
+
+from torch import nn
+
+from priormix.kinds import Family, Kind, OfKind
+
+
+class Backbone(Kind, ABC):
+    """The configuration of a module that maps (B, S, width) to (B, S, width) causally."""
+
+    family: ClassVar[Family] = Family("backbone", "priormix.backbones")
+    width: int
+
+    @abstractmethod
+    def build(self, max_tokens: int) -> nn.Module:
+        """The module, for sequences of up to max_tokens tokens in pretraining."""
+
+
+AnyBackbone = Annotated[Backbone, OfKind()]

@@ -1,0 +1,76 @@
+"""Token layouts: how the points of a prompt become the tokens of a sequence."""
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+LayoutName = Literal["interleaved", "paired"]
+
+
+class Layout(ABC):
+    """A map from T points to tokens, and back from hidden states to the T places that predict."""
+
+    @abstractmethod
+    def n_features(self, dim: int) -> int:
+        """Number of features F of a token, for inputs with `dim` coordinates."""
+
+    @abstractmethod
+    def n_tokens(self, n_points: int) -> int:
+        """Length S of the sequence that holds n_points points."""
+
+    @abstractmethod
+    def tokens(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Float[Tensor, "B S F"]:
+        """Tokens of which the one that predicts f(x_t) and those before it hold x_≤t and y_<t only."""
+
+    @abstractmethod
+    def predicting(self, hidden: Float[Tensor, "B S W"]) -> Float[Tensor, "B T W"]:
+        """The hidden states at the places that predict f(x_1), ..., f(x_T)."""
+
+
+class Interleaved(Layout):
+    """x and y alternate, y zero-padded to the width of x: 2T − 1 tokens [garg2022].
+
+    The last y would follow every prediction, so it is left out.
+    """
+
+    def n_features(self, dim: int) -> int:
+        return dim
+
+    def n_tokens(self, n_points: int) -> int:
+        return 2 * n_points - 1
+
+    def tokens(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Float[Tensor, "B S F"]:
+        padded = functional.pad(ys[..., None], (0, xs.shape[2] - 1))
+        return torch.stack([xs, padded], dim=2).flatten(1, 2)[:, :-1]
+
+    def predicting(self, hidden: Float[Tensor, "B S W"]) -> Float[Tensor, "B T W"]:
+        return hidden[:, ::2]
+
+
+class Paired(Layout):
+    """One token a point: x_t beside x_{t−1} and y_{t−1}; the same information in T tokens.
+
+    A last feature marks the first token, which has no point before it.
+    """
+
+    def n_features(self, dim: int) -> int:
+        return 2 * dim + 2
+
+    def n_tokens(self, n_points: int) -> int:
+        return n_points
+
+    def tokens(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Float[Tensor, "B S F"]:
+        points = torch.cat([xs, ys[..., None], torch.zeros_like(ys)[..., None]], dim=2)
+        before = functional.pad(points[:, :-1], (0, 0, 1, 0))
+        before[:, 0, -1] = 1
+        return torch.cat([xs, before], dim=2)
+
+    def predicting(self, hidden: Float[Tensor, "B S W"]) -> Float[Tensor, "B T W"]:
+        return hidden
+
+
+LAYOUTS: dict[LayoutName, Layout] = {"interleaved": Interleaved(), "paired": Paired()}

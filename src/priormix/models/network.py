@@ -1,0 +1,54 @@
+"""A network that reads prompts: token layout, linear map in, backbone, linear map out."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from priormix.kinds import Frozen
+from priormix.models.backbone import AnyBackbone
+from priormix.models.layouts import LAYOUTS, LayoutName
+from priormix.models.transformer import Transformer
+
+
+class Network(Frozen):
+    """Which network: a token layout and a backbone."""
+
+    layout: LayoutName = "paired"
+    backbone: AnyBackbone = Transformer()
+
+    def build(self, dim: int, n_points: int, seed: int = 0) -> "InContextNetwork":
+        """The network for inputs of `dim` coordinates, pretrained on prompts of n_points points.
+
+        The weights depend on the seed alone; torch's random state is left as it was.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return InContextNetwork(self, dim, n_points)
+
+
+class InContextNetwork(nn.Module):
+    """Predicts f(x_t) at every point from the points before it."""
+
+    def __init__(self, config: Network, dim: int, n_points: int) -> None:
+        super().__init__()
+        self.dim = dim
+        self.layout = LAYOUTS[config.layout]
+        n_features, width = self.layout.n_features(dim), config.backbone.width
+        self.read_in = nn.Linear(n_features, width)
+        self.backbone = config.backbone.build(self.layout.n_tokens(n_points))
+        self.read_out = nn.Linear(width, 1)
+        # a network that starts at the prior mean, zero, does not have to unlearn anything
+        nn.init.zeros_(self.read_out.weight)
+        nn.init.zeros_(self.read_out.bias)
+
+    def forward(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
+        """Predictions of f(x_t), (B, T); raises ValueError for inputs of another dimension."""
+        if xs.shape[2] != self.dim:
+            raise ValueError(f"the network reads inputs with {self.dim} coordinates, got {xs.shape[2]}")
+        states = self.read_in(self.layout.tokens(xs, ys))
+        predicted: Tensor = self.read_out(self.layout.predicting(self.backbone(states)))
+        return predicted[..., 0]
+
+    @property
+    def n_parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())

@@ -1,0 +1,106 @@
+"""The decoder-only transformer."""
+
+from typing import Annotated, Literal, Self
+
+import torch
+from jaxtyping import Float
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional
+
+from priormix.models.attention import causal_attention
+from priormix.models.backbone import Backbone
+from priormix.models.positions import PositionsName, rotate, sine_table
+
+ActivationName = Literal["gelu", "relu"]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Transformer(Backbone):
+    """A pre-norm decoder-only transformer; by default at the study's largest size [yadlowsky2023].
+
+    `width` counts features, `heads` must divide it. Sine, rotary and no positions take prompts of any
+    length, learned positions only up to the length in pretraining.
+    """
+
+    kind: Literal["transformer"] = "transformer"
+    layers: Count = 12
+    heads: Count = 8
+    width: Count = 256
+    positions: PositionsName = "sine"
+    activation: ActivationName = "gelu"
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"heads must divide width (heads {self.heads}, width {self.width})")
+        if self.positions == "rotary" and (self.width // self.heads) % 2:
+            raise ValueError("rotary positions need an even number of features a head")
+        return self
+
+    def build(self, max_tokens: int) -> nn.Module:
+        """The network, initialised from torch's current random state."""
+        return _Stack(self, max_tokens)
+
+
+class _Stack(nn.Module):
+    def __init__(self, config: Transformer, max_tokens: int) -> None:
+        super().__init__()
+        self.positions = config.positions
+        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+        if config.positions == "learned":
+            self.table = nn.Parameter(0.02 * torch.randn(max_tokens, config.width))
+
+    def forward(self, states: Float[Tensor, "B S W"]) -> Float[Tensor, "B S W"]:
+        if self.positions == "sine":
+            states = states + sine_table(states.shape[1], states.shape[2], states.device)
+        if self.positions == "learned":
+            states = states + self._learned(states.shape[1])
+        for block in self.blocks:
+            states = block(states)
+        normed: Tensor = self.norm(states)
+        return normed
+
+    def _learned(self, n_tokens: int) -> Float[Tensor, "S W"]:
+        if n_tokens > self.table.shape[0]:
+            raise ValueError(
+                f"this network has learned positions for {self.table.shape[0]} tokens, the prompt needs "
+                f"{n_tokens}; use shorter prompts, or a network with sine, rotary or no positions"
+            )
+        return self.table[:n_tokens]
+
+
+class _Block(nn.Module):
+    def __init__(self, config: Transformer) -> None:
+        super().__init__()
+        width = config.width
+        self.heads = config.heads
+        self.rotary = config.positions == "rotary"
+        self.activation = functional.relu if config.activation == "relu" else functional.gelu
+        self.attention_norm = nn.LayerNorm(width)
+        self.attention_in = nn.Linear(width, 3 * width)
+        self.attention_out = nn.Linear(width, width)
+        self.mlp_norm = nn.LayerNorm(width)
+        self.mlp_in = nn.Linear(width, 4 * width)
+        self.mlp_out = nn.Linear(4 * width, width)
+        for linear in (self.attention_in, self.attention_out, self.mlp_in, self.mlp_out):
+            nn.init.normal_(linear.weight, std=linear.in_features**-0.5)
+            nn.init.zeros_(linear.bias)
+        for last in (self.attention_out, self.mlp_out):
+            # the residual stream sums two terms a layer, and keeps its scale at initialisation
+            last.weight.data.mul_((2 * config.layers) ** -0.5)
+
+    def forward(self, states: Float[Tensor, "B S W"]) -> Float[Tensor, "B S W"]:
+        states = states + self._attend(self.attention_norm(states))
+        return states + self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(states))))
+
+    def _attend(self, states: Float[Tensor, "B S W"]) -> Float[Tensor, "B S W"]:
+        batch, n_tokens, width = states.shape
+        joint = self.attention_in(states).view(batch, n_tokens, 3, self.heads, width // self.heads)
+        queries, keys, values = joint.permute(2, 0, 3, 1, 4)
+        if self.rotary:
+            queries, keys = rotate(queries, keys)
+        mixed = causal_attention(queries, keys, values)
+        out: Tensor = self.attention_out(mixed.transpose(1, 2).reshape(batch, n_tokens, width))
+        return out

@@ -1,0 +1,81 @@
+"""Optimisers as configurations."""
+
+from abc import ABC, abstractmethod
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, PositiveFloat
+from torch import nn, optim
+
+from priormix.kinds import Family, Kind, OfKind
+
+Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
+
+
+class Optimiser(Kind, ABC):
+    """How gradients become steps; learning rates are multiplied by the schedule's factor."""
+
+    family: ClassVar[Family] = Family("optimiser", "priormix.optimisers")
+
+    @abstractmethod
+    def build(self, network: nn.Module) -> list[optim.Optimizer]:
+        """The torch optimisers that together own every parameter once."""
+
+
+AnyOptimiser = Annotated[Optimiser, OfKind()]
+
+
+class Adam(Optimiser):
+    """Adam, without weight decay; by default with the study's constants [yadlowsky2023]."""
+
+    kind: Literal["adam"] = "adam"
+    learning_rate: PositiveFloat = 1.0
+    betas: Betas = (0.9, 0.999)
+    epsilon: PositiveFloat = 1e-9
+
+    def build(self, network: nn.Module) -> list[optim.Optimizer]:
+        """One Adam for all parameters."""
+        return [
+            optim.Adam(
+                network.parameters(), lr=self.learning_rate, betas=self.betas, eps=self.epsilon, fused=True
+            )
+        ]
+
+
+class Muon(Optimiser):
+    """Muon for the weight matrices of the backbone, AdamW for everything else [jordan2024]."""
+
+    kind: Literal["muon"] = "muon"
+    learning_rate: PositiveFloat = 5e-3
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    adam_learning_rate: PositiveFloat = 2e-3
+    adam_betas: Betas = (0.9, 0.95)
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+
+    def build(self, network: nn.Module) -> list[optim.Optimizer]:
+        """Muon for the matrices of linear layers below `backbone`, AdamW for the rest."""
+        matrices = _backbone_matrices(network)
+        owned = {id(matrix) for matrix in matrices}
+        others = [parameter for parameter in network.parameters() if id(parameter) not in owned]
+        muon = optim.Muon(
+            matrices,
+            lr=self.learning_rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            adjust_lr_fn="match_rms_adamw",
+        )
+        adam = optim.AdamW(
+            others,
+            lr=self.adam_learning_rate,
+            betas=self.adam_betas,
+            weight_decay=self.weight_decay,
+            fused=True,
+        )
+        return [muon, adam]
+
+
+def _backbone_matrices(network: nn.Module) -> list[nn.Parameter]:
+    return [
+        module.weight
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Linear) and "backbone" in name.split(".")
+    ]

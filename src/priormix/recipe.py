@@ -1,0 +1,92 @@
+"""What to train, as one typed file that can be hashed."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+
+from priormix.errors import PriormixError, describe_invalid
+from priormix.functions import AnyFunctionClass, AnyInputs, GaussianInputs
+from priormix.kinds import Frozen
+from priormix.models import Network
+from priormix.optimisation import AnyOptimiser, AnySchedule, Curriculum, Muon, WarmupDecay
+
+Precision = Literal["float32", "bfloat16"]
+
+
+class Recipe(Frozen):
+    """One pretraining run, complete: the data, the network, and how it is trained.
+
+    `n_points` is the number T of points in a prompt, `noise_std` is in units of y, `precision` is that
+    of the matrix products (weights and optimiser stay in float32), and `gradient_clip` bounds the
+    Euclidean norm of the gradient.
+    """
+
+    mixture: AnyFunctionClass
+    inputs: AnyInputs = GaussianInputs()
+    noise_std: Annotated[float, Field(ge=0)] = 0.0
+    n_points: PositiveInt = 41
+    network: Network = Network()
+    optimiser: AnyOptimiser = Muon()
+    schedule: AnySchedule = WarmupDecay()
+    curriculum: Curriculum | None = None
+    steps: PositiveInt = 10_000
+    batch: PositiveInt = 64
+    precision: Precision = "bfloat16"
+    gradient_clip: PositiveFloat | None = 1.0
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _curriculum_fits(self) -> Self:
+        if self.curriculum and self.curriculum.dims.end > self.mixture.dim:
+            raise ValueError(
+                f"curriculum.dims.end must be at most the dim of the mixture "
+                f"(end {self.curriculum.dims.end}, dim {self.mixture.dim})"
+            )
+        if self.curriculum and self.curriculum.points.end > self.n_points:
+            raise ValueError(
+                f"curriculum.points.end must be at most n_points "
+                f"(end {self.curriculum.points.end}, n_points {self.n_points})"
+            )
+        return self
+
+    @property
+    def run_id(self) -> str:
+        """Twelve hexadecimal digits that depend on every field: the address of the run."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+
+    def to_json(self) -> str:
+        """The recipe with every default written out, in one canonical line."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    def to_yaml(self) -> str:
+        """The recipe with every default written out, for people."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def parse_recipe(fields: Any, source: str) -> Recipe:
+    """Build a recipe from plain data; raises PriormixError that names `source` and the field."""
+    if not isinstance(fields, dict):
+        raise PriormixError(f"{source}: expected a recipe with fields such as 'mixture'")
+    try:
+        return Recipe.model_validate(fields)
+    except ValidationError as error:
+        raise describe_invalid(source, error) from error
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe from YAML or JSON; raises PriormixError that names the file and what is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise PriormixError(f"{path}: no such recipe file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise PriormixError(f"{path}: cannot be read as text ({error})") from error
+    try:
+        fields = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise PriormixError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
+    return parse_recipe(fields, str(path))

@@ -1,0 +1,155 @@
+"""Who is told how a run is going: the metrics file, the progress bar, and experiment trackers."""
+
+import csv
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from priormix.errors import PriormixError
+from priormix.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """How a run stands after `step` steps.
+
+    `loss` is the mean training loss since the report before; `excess` the mean squared error above the
+    exact Bayes predictor's on held-out prompts, both over all prefixes and in squared units of y; None
+    where no exact predictor is known or it was not measured at this step.
+    """
+
+    step: int
+    prompts: int
+    seconds: float
+    prompts_per_second: float
+    learning_rate_factor: float
+    loss: float
+    excess: float | None
+
+
+class Reporter(Protocol):
+    """Is entered when a run starts, told metrics while it runs, and left when it ends."""
+
+    def __enter__(self) -> Self: ...
+
+    def update(self, metrics: Metrics) -> None: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class MetricsFile:
+    """Appends every report to a CSV file, which can be read while the run goes on."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> Self:
+        self._file = self._path.open("w", newline="", encoding="utf-8")
+        self._writer = csv.DictWriter(self._file, [field.name for field in fields(Metrics)])
+        self._writer.writeheader()
+        return self
+
+    def update(self, metrics: Metrics) -> None:
+        """Append one line."""
+        self._writer.writerow(asdict(metrics))
+        self._file.flush()
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+class ProgressBar:
+    """A bar on the terminal with loss, excess, prompts/s and time left; silent where there is no terminal."""
+
+    def __init__(self, recipe: Recipe, label: str) -> None:
+        console = Console(stderr=True)
+        self._steps, self._label = recipe.steps, label
+        self._bar = Progress(*progress_columns(), console=console, disable=not console.is_terminal)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        self._task: TaskID = self._bar.add_task(self._label, total=self._steps, numbers="")
+        return self
+
+    def update(self, metrics: Metrics) -> None:
+        """Move the bar."""
+        self._bar.update(self._task, completed=metrics.step, numbers=in_words(metrics))
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+
+def progress_columns() -> tuple[Any, ...]:
+    """The columns of a training progress bar; its tasks carry a field `numbers`."""
+    return (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f}%  {task.fields[numbers]}"),
+        TimeRemainingColumn(),
+    )
+
+
+def in_words(metrics: Metrics) -> str:
+    """Loss, excess and speed as a short text."""
+    excess = "" if metrics.excess is None else f"  excess {metrics.excess:+.4f}"
+    return f"loss {metrics.loss:.4f}{excess}  {metrics.prompts_per_second:,.0f} prompts/s"
+
+
+class TensorBoard:
+    """Writes scalars for TensorBoard into a folder; needs the extra `tensorboard`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> Self:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise PriormixError("TensorBoard is not installed: pip install 'priormix[tensorboard]'") from error
+        self._writer = SummaryWriter(self._folder)  # type: ignore[no-untyped-call]
+        return self
+
+    def update(self, metrics: Metrics) -> None:
+        """Write every number as a scalar of its own."""
+        for name, number in _scalars(metrics).items():
+            self._writer.add_scalar(name, number, metrics.step)  # type: ignore[no-untyped-call]
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()  # type: ignore[no-untyped-call]
+
+
+class WeightsAndBiases:
+    """Logs to Weights & Biases under the user's own settings; needs the extra `wandb`."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+
+    def __enter__(self) -> Self:
+        try:
+            import wandb
+        except ImportError as error:
+            raise PriormixError("W&B is not installed: pip install 'priormix[wandb]'") from error
+        self._run = wandb.init(
+            project="priormix", name=self._recipe.run_id, config=self._recipe.model_dump(mode="json")
+        )
+        return self
+
+    def update(self, metrics: Metrics) -> None:
+        """Log every number."""
+        self._run.log(_scalars(metrics), step=metrics.step)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._run.finish(exit_code=0 if kind is None else 1)
+
+
+def _scalars(metrics: Metrics) -> dict[str, float]:
+    return {name: number for name, number in asdict(metrics).items() if number is not None and name != "step"}

@@ -1,0 +1,85 @@
+"""The folder of one run: recipe, weights, metrics, and the versions that it ran with."""
+
+import json
+import platform
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import torch
+
+from priormix.errors import PriormixError
+from priormix.files import sole_writer, write_atomically
+from priormix.models import InContextNetwork
+from priormix.recipe import Recipe, read_recipe
+from priormix.training.weights import read_weights, write_weights
+
+
+class RunDirectory:
+    """A run's files, held by one process at a time.
+
+    Files: `recipe.yaml`, `metrics.csv`, `environment.json`, and `weights.safetensors`, which is written
+    last and so marks a run that is finished. Raises PriormixError on entry where the folder holds the
+    run of another recipe, is in use, or cannot be written.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe) -> None:
+        self.folder = folder
+        self.recipe = recipe
+        self.weights = folder / "weights.safetensors"
+        self.metrics = folder / "metrics.csv"
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(sole_writer(self.folder))
+            self._claim()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def finished(self) -> bool:
+        return self.weights.exists()
+
+    def network(self) -> InContextNetwork:
+        """The trained network; raises PriormixError where its file is damaged."""
+        return read_weights(self.weights)[0]
+
+    def finish(self, network: InContextNetwork) -> None:
+        """Write the weights, which marks the run as finished."""
+        write_weights(self.weights, network, self.recipe)
+
+    def _claim(self) -> None:
+        path = self.folder / "recipe.yaml"
+        if path.exists():
+            held = read_recipe(path)
+            if held != self.recipe:
+                raise PriormixError(
+                    f"{self.folder}: holds run {held.run_id} of another recipe, not {self.recipe.run_id}; "
+                    f"choose another output folder"
+                )
+        elif self.weights.exists():
+            raise PriormixError(f"{self.folder}: holds weights without a recipe; choose another output folder")
+        write_atomically(path, self.recipe.to_yaml().encode())
+        if not self.finished:
+            write_atomically(self.folder / "environment.json", json.dumps(_environment(), indent=2).encode())
+
+
+def _environment() -> dict[str, str | int]:
+    packages = {name: version(name) for name in ("priormix", "torch", "lightning-fabric", "pydantic")}
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "threads": torch.get_num_threads(),
+        **packages,
+    }

@@ -1,0 +1,47 @@
+"""Excess risk during training: how far a network is from the exact Bayes predictor."""
+
+import torch
+
+from priormix.bayes import bayes
+from priormix.errors import PriormixError
+from priormix.models import InContextNetwork, NetworkPredictor
+from priormix.recipe import Recipe
+
+N_PROMPTS = 512
+
+
+class Validation:
+    """Held-out prompts from the recipe's own prior, and what the exact predictor loses on them."""
+
+    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+        self._prompts = recipe.mixture.sample(
+            N_PROMPTS,
+            recipe.n_points,
+            seed=recipe.seed,
+            role="validation",
+            inputs=recipe.inputs,
+            noise_std=recipe.noise_std,
+            device=device,
+        )
+        try:
+            optimum = bayes(recipe.mixture, noise_std=recipe.noise_std)
+        except PriormixError:
+            self._optimal_error = None
+        else:
+            exact = optimum.predict(self._prompts.xs, self._prompts.ys).mean
+            self._optimal_error = self._error(exact)
+
+    def excess(self, network: InContextNetwork) -> float | None:
+        """Mean squared error of the network minus the optimum's, on the same prompts, over all prefixes.
+
+        In squared units of y; None where no exact predictor is known.
+        """
+        if self._optimal_error is None:
+            return None
+        training = network.training
+        predicted = NetworkPredictor(network).predict(self._prompts.xs, self._prompts.ys).mean
+        network.train(training)
+        return self._error(predicted) - self._optimal_error
+
+    def _error(self, mean: torch.Tensor) -> float:
+        return float((mean - self._prompts.values).square().mean())
