@@ -1,0 +1,99 @@
+"""The report: one self-contained HTML page with every figure, its numbers, and the verdicts."""
+
+import base64
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import polars as pl
+from jinja2 import Environment
+
+from priormix.errors import PriormixError
+from priormix.files import make_folder, write_atomically
+from priormix.report.drawings import DRAWINGS, Drawing
+from priormix.report.style import house_style
+from priormix.studies.claims import verdicts
+from priormix.studies.results import pool_seeds, read_table
+
+ROWS_SHOWN = 400
+
+
+@dataclass(frozen=True)
+class _Section:
+    name: str
+    title: str
+    caption: str
+    picture: str
+    numbers: str
+    rows: list[dict[str, object]]
+
+
+def write_report(folder: Path) -> Path:
+    """Draw `results.parquet` of a study's folder as `index.html`, `verdicts.json` and `figures/*.png`.
+
+    Returns the path of the page. Raises PriormixError where the table is missing or damaged, or where the
+    folder cannot be written.
+    """
+    table = pool_seeds(read_table(folder / "results.parquet"))
+    if table.is_empty():
+        raise PriormixError(f"{folder / 'results.parquet'}: the table has no rows")
+    decided = [verdict.to_dict() for verdict in verdicts(table)]
+    write_atomically(folder / "verdicts.json", json.dumps(decided, indent=2, ensure_ascii=False).encode())
+    present = set(table["figure"])
+    sections = [_section(drawing, table, folder) for drawing in DRAWINGS if drawing.figure in present]
+    template = Environment(autoescape=True).from_string(_resource("page.html"))
+    page = template.render(
+        study=folder.name,
+        version=version("priormix"),
+        style=_resource("page.css"),
+        verdicts=decided,
+        quality=_quality(table),
+        sections=sections,
+    )
+    write_atomically(folder / "index.html", page.encode())
+    return folder / "index.html"
+
+
+def _section(drawing: Drawing, table: pl.DataFrame, folder: Path) -> _Section:
+    rows = table.filter(pl.col("figure") == drawing.figure)
+    picture = _png(drawing, rows)
+    make_folder(folder / "figures")
+    write_atomically(folder / "figures" / f"figure-{_slug(drawing.name)}.png", picture)
+    shown = rows.filter(pl.col("low").is_not_null()).drop("figure", "seed", strict=False)
+    return _Section(
+        drawing.name,
+        drawing.title,
+        drawing.caption,
+        base64.b64encode(picture).decode(),
+        base64.b64encode(rows.write_csv().encode()).decode(),
+        shown.head(ROWS_SHOWN).to_dicts(),
+    )
+
+
+def _png(drawing: Drawing, rows: pl.DataFrame) -> bytes:
+    buffer = BytesIO()
+    with mpl.rc_context({"backend": "agg"}), house_style():
+        figure = drawing.draw(rows)
+        figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None})
+        plt.close(figure)
+    return buffer.getvalue()
+
+
+def _quality(table: pl.DataFrame) -> list[dict[str, object]]:
+    """How far models are from what they should meet on their own class, averaged over all prefixes."""
+    return table.filter(
+        pl.col("figure") == "2", pl.col("metric") == "mse_difference", pl.col("n_examples").is_null()
+    ).to_dicts()
+
+
+def _slug(name: str) -> str:
+    return "-".join("".join(c if c.isalnum() else " " for c in name).split())
+
+
+def _resource(name: str) -> str:
+    return (files("priormix.report") / name).read_text(encoding="utf-8")

@@ -1,0 +1,84 @@
+"""How figures look: the same colour for the same thing everywhere, safe for colour-blind readers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+
+# Okabe and Ito's palette
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+YELLOW, BLUE, VERMILION, PURPLE, GREY = "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#777777"
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """Colour, dashes and width of a line."""
+
+    colour: str
+    dashes: str = "-"
+    width: float = 1.8
+
+
+_STROKES = {
+    "dense": Stroke(BLUE),
+    "sparse": Stroke(VERMILION),
+    "ReLU": Stroke(VERMILION),
+    "linear": Stroke(BLUE),
+    "sinusoid": Stroke(VERMILION),
+    "linear + sinusoid": Stroke(GREEN),
+    "small": Stroke(SKY),
+    "medium": Stroke(ORANGE),
+    "large": Stroke(PURPLE),
+    "least squares": Stroke(GREY, "--", 1.4),
+    "Lasso": Stroke(PURPLE, ":", 1.6),
+    "3 nearest neighbours": Stroke(PURPLE, ":", 1.6),
+    "Bayes: dense": Stroke(BLUE, "--", 1.2),
+    "Bayes: sparse": Stroke(VERMILION, "--", 1.2),
+    "Bayes: mixture": Stroke(BLACK, "-", 1.2),
+    "least squares on x, cos(2πωx)": Stroke(BLACK, "--", 1.4),
+    "truth": Stroke(BLACK, "--", 1.2),
+}
+_WEIGHT_COLOURS = {25: ORANGE, 50: GREEN, 75: SKY}
+
+
+def stroke(model: str) -> Stroke:
+    """The stroke of a model or a reference; a name that is not known is drawn in purple."""
+    if model in _STROKES:
+        return _STROKES[model]
+    weight = next((w for w in _WEIGHT_COLOURS if model.startswith(f"dense {w}%")), None)
+    return Stroke(_WEIGHT_COLOURS[weight]) if weight else Stroke(PURPLE)
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Matplotlib's settings for every figure, restored afterwards."""
+    settings = {
+        "font.family": "DejaVu Sans",
+        "font.size": 9.5,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 10.5,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.grid": True,
+        "grid.color": "#e6e6e6",
+        "grid.linewidth": 0.7,
+        "axes.axisbelow": True,
+        "legend.frameon": False,
+        "legend.fontsize": 8.5,
+        "figure.constrained_layout.use": True,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "priormix",
+    }
+    with mpl.rc_context(settings):
+        yield
+
+
+def legend_below(axes: Axes, columns: int) -> None:
+    """One legend for the whole figure, under it."""
+    figure = axes.get_figure()
+    assert figure is not None
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)

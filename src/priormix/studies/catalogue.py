@@ -1,0 +1,107 @@
+"""Which networks a study pretrains, by the names that its tables and figures use."""
+
+from priormix.functions import DenseLinear, FunctionClass, Mixture, ReluNetwork, Sinusoid, SparseLinear
+from priormix.models import Network, Transformer
+from priormix.optimisation import Muon
+from priormix.recipe import Recipe
+from priormix.studies.preset import Effort, Preset, Size
+
+WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def dense(preset: Preset) -> DenseLinear:
+    """The dense linear class of the study."""
+    return DenseLinear(dim=preset.dim)
+
+
+def sparse(preset: Preset, nonzeros: int | None = None) -> SparseLinear:
+    """The sparse linear class of the study, or one with another number of nonzeros."""
+    return SparseLinear(dim=preset.dim, nonzeros=nonzeros or preset.nonzeros)
+
+
+def relu(preset: Preset) -> ReluNetwork:
+    """The two-layer ReLU class of the study."""
+    return ReluNetwork(dim=preset.dim)
+
+
+def line() -> DenseLinear:
+    """Lines through the origin in one dimension."""
+    return DenseLinear(dim=1)
+
+
+def half_and_half(one: FunctionClass, two: FunctionClass) -> Mixture:
+    """Both classes with probability one half."""
+    return Mixture(components=(one, two), weights=(0.5, 0.5))
+
+
+def linear_models(preset: Preset, seed: int, weights: tuple[float, ...]) -> dict[str, Recipe]:
+    """Models on dense and sparse functions, one for each weight of the dense class."""
+    return _by_weight(preset, dense(preset), sparse(preset), "sparse", preset.linear, weights, seed)
+
+
+def relu_models(preset: Preset, seed: int, weights: tuple[float, ...]) -> dict[str, Recipe]:
+    """Models on dense functions and ReLU networks, one for each weight of the dense class."""
+    return _by_weight(preset, dense(preset), relu(preset), "ReLU", preset.relu, weights, seed)
+
+
+def curve_models(preset: Preset, seed: int) -> dict[str, Recipe]:
+    """The three one-dimensional models: on lines, on sinusoids, on both."""
+    classes: dict[str, FunctionClass] = {
+        "linear": line(),
+        "sinusoid": Sinusoid(),
+        "linear + sinusoid": half_and_half(line(), Sinusoid()),
+    }
+    return {
+        name: _recipe(functions, preset.curve_points, preset.curve_size, preset.curve, seed)
+        for name, functions in classes.items()
+    }
+
+
+def sized_models(preset: Preset, other: FunctionClass, effort: Effort, seed: int) -> dict[str, Recipe]:
+    """Half-half models on dense functions and another class, one for each size."""
+    functions = half_and_half(dense(preset), other)
+    return {
+        name: _recipe(functions, preset.n_points, size, effort, seed) for name, size in preset.sizes.items()
+    }
+
+
+def weight_name(weight: float, other: str) -> str:
+    """The name of the model in whose pretraining the dense class had that weight."""
+    if weight == 0:
+        return other
+    return "dense" if weight == 1 else f"dense {weight:.0%} + {other} {1 - weight:.0%}"
+
+
+def _by_weight(
+    preset: Preset,
+    one: FunctionClass,
+    two: FunctionClass,
+    other: str,
+    effort: Effort,
+    weights: tuple[float, ...],
+    seed: int,
+) -> dict[str, Recipe]:
+    def functions(weight: float) -> FunctionClass:
+        if weight in (0, 1):
+            return one if weight == 1 else two
+        return Mixture(components=(one, two), weights=(weight, 1 - weight))
+
+    return {
+        weight_name(weight, other): _recipe(functions(weight), preset.n_points, preset.size, effort, seed)
+        for weight in weights
+    }
+
+
+def _recipe(functions: FunctionClass, n_points: int, size: Size, effort: Effort, seed: int) -> Recipe:
+    backbone = Transformer(
+        layers=size.layers, heads=size.heads, width=size.width, positions="rotary", activation="gelu"
+    )
+    return Recipe(
+        mixture=functions,
+        n_points=n_points,
+        network=Network(layout="paired", backbone=backbone),
+        optimiser=Muon(learning_rate=effort.learning_rate),
+        steps=effort.steps,
+        batch=effort.batch,
+        seed=seed,
+    )

@@ -1,0 +1,139 @@
+"""Figures 1 to 3 and 7 to 9: linear functions and ReLU networks in context."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from priormix.functions import FunctionClass
+from priormix.measure import Evaluation, Scenario
+from priormix.predictors.base import Predictor
+from priormix.recipe import Recipe
+from priormix.studies.catalogue import (
+    WEIGHTS,
+    dense,
+    linear_models,
+    relu,
+    relu_models,
+    sized_models,
+    sparse,
+    weight_name,
+)
+from priormix.studies.figure import Bench, Figure, rows_at
+from priormix.studies.preset import Preset
+from priormix.studies.references import linear_references, relu_references
+from priormix.studies.results import Row
+
+DENSE, MIXTURE, SPARSE = (weight_name(weight, "sparse") for weight in (1.0, 0.5, 0.0))
+BAR_WEIGHTS = (0.0, 1.0, 0.5)
+
+
+def _bars(bench: Bench) -> Iterator[Row]:
+    """Figure 1: error on sparse, middling and dense functions after `bar_examples` examples."""
+    preset = bench.preset
+    middling = max(preset.nonzeros + 1, preset.dim // 2)
+    classes: dict[str, tuple[int, FunctionClass]] = {
+        f"nnz {preset.nonzeros}": (preset.nonzeros, sparse(preset)),
+        f"nnz {middling}": (middling, sparse(preset, middling)),
+        "dense": (preset.dim, dense(preset)),
+    }
+    for name, (nonzeros, functions) in classes.items():
+        evaluation = bench.evaluate(_scenario(preset, name, functions), linear_references(preset))
+        yield from _errors(evaluation, _bar_examples(preset), nonzeros)
+        yield from _differences(evaluation, [(DENSE, SPARSE)], _bar_examples(preset), nonzeros)
+
+
+def _weight_curves(bench: Bench) -> Iterator[Row]:
+    """Figure 2: learning curves for every weight, and how far each model is from what it should meet."""
+    preset = bench.preset
+    classes = {DENSE: dense(preset), SPARSE: sparse(preset)}
+    for name, functions in classes.items():
+        evaluation = bench.evaluate(_scenario(preset, name, functions), linear_references(preset))
+        yield from _errors(evaluation, range(preset.n_points))
+        pairs = [(name, f"Bayes: {name}"), (MIXTURE, name), (MIXTURE, "Bayes: mixture")]
+        yield from _differences(evaluation, pairs, None)
+
+
+def _nonzeros_sweep(bench: Bench) -> Iterator[Row]:
+    """Figure 3: errors, and distances from the mixture model, for every number of nonzeros."""
+    preset = bench.preset
+    k = _bar_examples(preset)
+    for nonzeros in range(1, preset.dim + 1):
+        evaluation = bench.evaluate(
+            _scenario(preset, "nnz", sparse(preset, nonzeros)), linear_references(preset)
+        )
+        yield from _errors(evaluation, k, nonzeros)
+        yield from _differences(evaluation, [(MIXTURE, DENSE), (MIXTURE, SPARSE)], k, nonzeros)
+        for single in (DENSE, SPARSE):
+            distance = evaluation.relative_distance(single, MIXTURE, DENSE, SPARSE)
+            yield from rows_at(
+                evaluation, f"{MIXTURE} vs {single}", "relative_distance", distance, k, nonzeros
+            )
+
+
+def _relu_curves(bench: Bench) -> Iterator[Row]:
+    """Figure 7: learning curves on dense functions and on ReLU networks for every weight."""
+    classes = {"dense": dense(bench.preset), "ReLU": relu(bench.preset)}
+    yield from _curves(bench, classes, relu_references())
+
+
+def _size_curves(other: str, bench: Bench) -> Iterator[Row]:
+    """Figures 8 and 9: learning curves of half-half models of three sizes on both of their classes."""
+    preset = bench.preset
+    second, references = (
+        (sparse(preset), linear_references(preset)) if other == SPARSE else (relu(preset), relu_references())
+    )
+    yield from _curves(bench, {DENSE: dense(preset), other: second}, references)
+
+
+def _sized(other: str, preset: Preset, seed: int) -> dict[str, Recipe]:
+    if other == SPARSE:
+        return sized_models(preset, sparse(preset), preset.linear, seed)
+    return sized_models(preset, relu(preset), preset.relu, seed)
+
+
+def _curves(
+    bench: Bench, classes: dict[str, FunctionClass], references: dict[str, Predictor]
+) -> Iterator[Row]:
+    for name, functions in classes.items():
+        evaluation = bench.evaluate(_scenario(bench.preset, name, functions), references)
+        yield from _errors(evaluation, range(bench.preset.n_points))
+
+
+def _errors(evaluation: Evaluation, n_examples: range, parameter: float | None = None) -> Iterator[Row]:
+    for model in evaluation.means:
+        yield from rows_at(evaluation, model, "mse", evaluation.mse(model), n_examples, parameter)
+
+
+def _differences(
+    evaluation: Evaluation,
+    pairs: list[tuple[str, str]],
+    n_examples: range | None,
+    parameter: float | None = None,
+) -> Iterator[Row]:
+    """Paired differences of errors, at given numbers of examples or (None) averaged over prefixes."""
+    for model, other in pairs:
+        difference = (
+            evaluation.mse_difference_over_prefixes(model, other)
+            if n_examples is None
+            else evaluation.mse_difference(model, other)
+        )
+        yield from rows_at(
+            evaluation, f"{model} vs {other}", "mse_difference", difference, n_examples, parameter
+        )
+
+
+def _bar_examples(preset: Preset) -> range:
+    return range(preset.bar_examples, preset.bar_examples + 1)
+
+
+def _scenario(preset: Preset, name: str, functions: FunctionClass) -> Scenario:
+    return Scenario(name=name, functions=functions, n_points=preset.n_points)
+
+
+LINEAR_FIGURES = (
+    Figure(1, partial(linear_models, weights=BAR_WEIGHTS), _bars),
+    Figure(2, partial(linear_models, weights=WEIGHTS), _weight_curves),
+    Figure(3, partial(linear_models, weights=BAR_WEIGHTS), _nonzeros_sweep),
+    Figure(7, partial(relu_models, weights=WEIGHTS), _relu_curves),
+    Figure(8, partial(_sized, SPARSE), partial(_size_curves, SPARSE)),
+    Figure(9, partial(_sized, "ReLU"), partial(_size_curves, "ReLU")),
+)

@@ -1,0 +1,142 @@
+"""Presets: the same study at three sizes, and one that only checks the installation."""
+
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+
+from priormix.errors import PriormixError
+from priormix.kinds import Frozen
+
+
+class Size(Frozen):
+    """The size of a transformer."""
+
+    layers: PositiveInt
+    heads: PositiveInt
+    width: PositiveInt
+
+
+class Effort(Frozen):
+    """How long a network is trained: `steps` batches of `batch` prompts, at which learning rate."""
+
+    steps: PositiveInt
+    batch: PositiveInt
+    learning_rate: float
+
+
+class Preset(Frozen):
+    """Sizes of everything in a study.
+
+    `dim` and `nonzeros` are those of the linear classes, `n_points` the points of their prompts;
+    `bar_examples` is the number of examples in Figures 1 and 3. `curve_points` is the number of points
+    in one-dimensional prompts (Figures 4 to 6). `n_prompts` prompts are measured in every scenario.
+    """
+
+    name: str
+    figures: tuple[int, ...]
+    dim: PositiveInt
+    nonzeros: PositiveInt
+    n_points: PositiveInt
+    bar_examples: PositiveInt
+    curve_points: PositiveInt
+    panel_examples: PositiveInt
+    n_prompts: Annotated[int, Field(ge=2)]
+    size: Size
+    curve_size: Size
+    sizes: dict[str, Size]
+    linear: Effort
+    curve: Effort
+    relu: Effort
+
+
+_STUDY_SIZES = {
+    "small": Size(layers=3, heads=2, width=64),
+    "medium": Size(layers=6, heads=4, width=128),
+    "large": Size(layers=12, heads=8, width=256),
+}
+
+_PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            name="smoke",
+            figures=(1, 2, 3, 4, 5, 6, 7, 8, 9),
+            dim=4,
+            nonzeros=1,
+            n_points=9,
+            bar_examples=3,
+            curve_points=17,
+            panel_examples=15,
+            n_prompts=64,
+            size=Size(layers=1, heads=1, width=16),
+            curve_size=Size(layers=1, heads=1, width=16),
+            sizes={name: Size(layers=1, heads=1, width=8 * (1 + rank)) for rank, name in enumerate(_STUDY_SIZES)},
+            linear=Effort(steps=10, batch=16, learning_rate=5e-3),
+            curve=Effort(steps=10, batch=16, learning_rate=5e-3),
+            relu=Effort(steps=10, batch=16, learning_rate=5e-3),
+        ),
+        Preset(
+            name="quick",
+            figures=(1, 2, 3, 4, 5, 6),
+            dim=8,
+            nonzeros=2,
+            n_points=17,
+            bar_examples=6,
+            curve_points=40,
+            panel_examples=15,
+            n_prompts=2000,
+            size=Size(layers=4, heads=4, width=64),
+            curve_size=Size(layers=4, heads=4, width=64),
+            sizes={},
+            linear=Effort(steps=4000, batch=64, learning_rate=5e-3),
+            curve=Effort(steps=2500, batch=64, learning_rate=5e-3),
+            relu=Effort(steps=4000, batch=64, learning_rate=5e-3),
+        ),
+        Preset(
+            name="standard",
+            figures=(1, 2, 3, 4, 5, 6, 7, 8, 9),
+            dim=8,
+            nonzeros=2,
+            n_points=25,
+            bar_examples=6,
+            curve_points=40,
+            panel_examples=15,
+            n_prompts=5000,
+            size=Size(layers=6, heads=4, width=128),
+            curve_size=Size(layers=6, heads=4, width=128),
+            sizes={"small": _STUDY_SIZES["small"], "medium": _STUDY_SIZES["medium"], "large": _STUDY_SIZES["large"]},
+            linear=Effort(steps=15_000, batch=64, learning_rate=4e-3),
+            curve=Effort(steps=15_000, batch=64, learning_rate=4e-3),
+            relu=Effort(steps=15_000, batch=64, learning_rate=4e-3),
+        ),
+        Preset(
+            name="paper",
+            figures=(1, 2, 3, 4, 5, 6, 7, 8, 9),
+            dim=20,
+            nonzeros=2,
+            n_points=40,
+            bar_examples=16,
+            curve_points=40,
+            panel_examples=15,
+            n_prompts=5000,
+            size=_STUDY_SIZES["large"],
+            curve_size=_STUDY_SIZES["large"],
+            sizes=_STUDY_SIZES,
+            linear=Effort(steps=50_000, batch=512, learning_rate=3e-3),
+            curve=Effort(steps=50_000, batch=512, learning_rate=3e-3),
+            relu=Effort(steps=50_000, batch=512, learning_rate=3e-3),
+        ),
+    )
+}
+
+
+def preset_names() -> list[str]:
+    """The names of all presets."""
+    return list(_PRESETS)
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of that name; raises PriormixError that lists the names."""
+    if name not in _PRESETS:
+        raise PriormixError(f"preset: unknown preset {name!r}; known: {', '.join(_PRESETS)}")
+    return _PRESETS[name]

@@ -1,0 +1,67 @@
+"""One trained run on one scenario, beside the predictors that need no training."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from priormix.bayes import bayes
+from priormix.errors import PriormixError, describe_invalid
+from priormix.measure import Scenario, evaluate
+from priormix.predictors import LeastSquares
+from priormix.predictors.base import Predictor
+from priormix.zoo import load_with_recipe
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Read a scenario from YAML or JSON; raises PriormixError that names the file and what is wrong."""
+    try:
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise PriormixError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
+    try:
+        return Scenario.model_validate(fields)
+    except ValidationError as error:
+        raise describe_invalid(str(path), error) from error
+
+
+def measure_run(
+    run: Path, scenario: Scenario | None, n_prompts: int, seed: int, device: str
+) -> dict[str, Any]:
+    """Learning curves of a run, of least squares and of exact Bayes under the run's prior, as plain data.
+
+    Without a scenario the run's own prior is the test. Exact Bayes is left out where it is not known.
+    Raises PriormixError where the run cannot be loaded or reads inputs of another dimension.
+    """
+    model, recipe = load_with_recipe(run, device=device)
+    scenario = scenario or Scenario(
+        name="its own prior",
+        functions=recipe.mixture,
+        n_points=recipe.n_points,
+        inputs=recipe.inputs,
+        noise_std=recipe.noise_std,
+    )
+    if scenario.functions.dim != recipe.mixture.dim:
+        raise PriormixError(
+            f"{run}: reads inputs with {recipe.mixture.dim} coordinates, scenario {scenario.name!r} has "
+            f"{scenario.functions.dim}"
+        )
+    predictors: dict[str, Predictor] = {"model": model, "least squares": LeastSquares()}
+    try:
+        predictors["exact Bayes"] = bayes(recipe.mixture, noise_std=recipe.noise_std)
+    except PriormixError:
+        pass  # no exact posterior is known for this prior; the other curves stand without it
+    where = next(model.network.parameters()).device
+    evaluation = evaluate(predictors, scenario, n_prompts, seed=seed, device=where)
+    curves = {name: evaluation.mse(name) for name in predictors}
+    return {
+        "run": str(run),
+        "scenario": scenario.name,
+        "n_prompts": n_prompts,
+        "n_points": scenario.n_points,
+        "curves": {
+            name: {"mean": curve.mean.tolist(), "low": curve.low.tolist(), "high": curve.high.tolist()}
+            for name, curve in curves.items()
+        },
+    }
