@@ -1,0 +1,47 @@
+"""The contract of everything that predicts in context."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from priormix.kinds import Family, Kind, OfKind
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a predictor says of every point of B prompts with T points, given the points before it.
+
+    Attributes:
+        mean: prediction of f(x_t) from the t examples before it, (B, T), in units of y.
+        variance: predictive variance of f(x_t), (B, T), where the predictor knows it.
+        log_density: log predictive density of y_t, (B, T), where the predictor knows it.
+        log_component: log probability of each of C components before y_t is seen, (B, T, C).
+    """
+
+    mean: Float[Tensor, "B T"]
+    variance: Float[Tensor, "B T"] | None = None
+    log_density: Float[Tensor, "B T"] | None = None
+    log_component: Float[Tensor, "B T C"] | None = None
+
+
+class Predictor(ABC):
+    """Predicts every point of every prompt from the points before it.
+
+    Causality: `mean[:, t]` depends on `xs[:, :t+1]` and `ys[:, :t]` only, bit for bit.
+    """
+
+    @abstractmethod
+    def predict(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Prediction:
+        """Predict all prefixes of all prompts; the result has the device and dtype of `ys`."""
+
+
+class ClassicalPredictor(Kind, Predictor, ABC):
+    """A predictor that learns nothing beforehand and is its own configuration."""
+
+    family: ClassVar[Family] = Family("predictor", "priormix.predictors")
+
+
+AnyPredictor = Annotated[ClassicalPredictor, OfKind()]
