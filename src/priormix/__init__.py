@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from priormix import predictors
-    from priormix.bayes import bayes
     from priormix.errors import PriormixError
     from priormix.functions import (
         Combination,
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
         SparseLinear,
     )
     from priormix.measure import Scenario, learning_curve
+    from priormix.posterior import bayes
     from priormix.prompts import Prompts
     from priormix.recipe import Recipe
     from priormix.training import train
@@ -40,7 +40,7 @@ _HOMES = {
     "Scenario": "priormix.measure",
     "Sinusoid": "priormix.functions",
     "SparseLinear": "priormix.functions",
-    "bayes": "priormix.bayes",
+    "bayes": "priormix.posterior",
     "learning_curve": "priormix.measure",
     "load": "priormix.zoo",
     "train": "priormix.training",

@@ -24,7 +24,8 @@ stdout, stderr = Console(), Console(stderr=True)
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
 AllowImports = Annotated[
-    bool, typer.Option("--allow-imports", help="Let a kind name a class as package.module:Class; runs its code.")
+    bool,
+    typer.Option("--allow-imports", help="Let a kind name a class as package.module:Class; runs its code."),
 ]
 
 
@@ -42,8 +43,12 @@ def main() -> None:
 
 @app.command(epilog="Example: priormix reproduce --preset quick --figures 1,2 --out results")
 def reproduce(
-    preset: Annotated[str, typer.Option(help="quick, standard, paper, or smoke (checks the installation).")] = "quick",
-    figures: Annotated[str | None, typer.Option(help="Numbers such as 1,2; all of the preset by default.")] = None,
+    preset: Annotated[
+        str, typer.Option(help="quick, standard, paper, or smoke (checks the installation).")
+    ] = "quick",
+    figures: Annotated[
+        str | None, typer.Option(help="Numbers such as 1,2; all of the preset by default.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Pretraining runs of every model.")] = 1,
     device: Device = "auto",
     out: Annotated[Path, typer.Option(help="Folder for runs, tables and pages.")] = Path("results"),
@@ -108,7 +113,9 @@ def train(
 @app.command(epilog="Example: priormix evaluate runs/mine --on scenario.yaml --json")
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a run, or a weights file.")],
-    on: Annotated[Path | None, typer.Option(help="A scenario in YAML; the run's own prior by default.")] = None,
+    on: Annotated[
+        Path | None, typer.Option(help="A scenario in YAML; the run's own prior by default.")
+    ] = None,
     prompts: Annotated[int, typer.Option(min=2, help="Number of prompts.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the prompts.")] = 0,
     device: Device = "auto",

@@ -15,9 +15,9 @@ def resolve_device(name: str = "auto") -> torch.device:
     available = available_devices()
     try:
         device = torch.device(name)
-    except RuntimeError:
-        raise PriormixError(f"device: unknown device {name!r}; available: {', '.join(available)}") from None
-    if device.type == "cuda" and device.index is None:
+    except RuntimeError as error:
+        raise PriormixError(f"device: unknown device {name!r}; available: {', '.join(available)}") from error
+    if device == torch.device("cuda"):
         device = torch.device("cuda", 0)
     if str(device) not in available:
         raise PriormixError(f"device: {name!r} is absent; available: {', '.join(available)}")

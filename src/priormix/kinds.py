@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.metadata import entry_points
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+K = TypeVar("K", bound="Kind")
 
 _imports_allowed: ContextVar[bool] = ContextVar("imports_allowed", default=False)
 
@@ -97,7 +99,7 @@ class Kind(Frozen):
             cls.family.register(default, cls)
 
     @classmethod
-    def parse(cls, value: Any) -> Self:
+    def parse(cls: type[K], value: Any) -> K:
         """Build the member that `value["kind"]` names; instances of the family pass through."""
         if isinstance(value, cls):
             return value
@@ -120,9 +122,7 @@ def _listed(base: type[Kind]) -> str:
 class OfKind:
     """Annotation of a field that holds any member of a family: `Annotated[FunctionClass, OfKind()]`."""
 
-    def __get_pydantic_core_schema__(
-        self, source: type[Kind], handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
+    def __get_pydantic_core_schema__(self, source: type[Kind], handler: GetCoreSchemaHandler) -> CoreSchema:
         self._base = source
         return core_schema.no_info_plain_validator_function(
             source.parse,

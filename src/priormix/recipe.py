@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
@@ -40,7 +40,7 @@ class Recipe(Frozen):
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
-    def _curriculum_fits(self) -> Self:
+    def _curriculum_fits(self) -> "Recipe":
         if self.curriculum and self.curriculum.dims.end > self.mixture.dim:
             raise ValueError(
                 f"curriculum.dims.end must be at most the dim of the mixture "

@@ -2,7 +2,13 @@
 
 from priormix.functions.base import AnyFunctionClass, FunctionClass, Functions
 from priormix.functions.combination import Combination
-from priormix.functions.inputs import AnyInputs, GaussianInputs, InputDistribution, LeadingInputs, UniformInputs
+from priormix.functions.inputs import (
+    AnyInputs,
+    GaussianInputs,
+    InputDistribution,
+    LeadingInputs,
+    UniformInputs,
+)
 from priormix.functions.linear import DenseLinear, GivenLinear, SparseLinear
 from priormix.functions.mixture import Mixture
 from priormix.functions.relu import ReluNetwork

@@ -66,8 +66,13 @@ class FunctionClass(Kind, ABC):
         Args:
             n_prompts: number of prompts B.
             n_points: points T in each prompt.
+            seed: with `role` and `step` the key of the random streams.
             inputs: distribution of x; standard normal where it is None.
             noise_std: standard deviation of the Gaussian label noise, in units of y.
+            device: where to draw, the CPU where it is None.
+            dtype: floating-point precision, float32 where it is None.
+            role: what the prompts are for; another role gives other prompts.
+            step: which batch of that role.
 
         Returns:
             Prompts with xs (B, T, dim), ys and values (B, T), component (B,).

@@ -1,6 +1,6 @@
 """Weighted sums of functions from several classes."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float
@@ -38,14 +38,12 @@ class Combination(FunctionClass):
     weights: tuple[float, ...]
 
     @model_validator(mode="after")
-    def _complete(self) -> Self:
+    def _complete(self) -> "Combination":
         if len(self.weights) != len(self.parts):
             raise ValueError(f"{len(self.parts)} parts need as many weights, got {len(self.weights)}")
         derive(self, dim=shared_dim(self.dim, self.parts))
         return self
 
-    def draw(
-        self, n: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
-    ) -> SummedFunctions:
+    def draw(self, n: int, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> SummedFunctions:
         """Draw n sums, each of one function from every part."""
         return SummedFunctions([part.draw(n, generator, dtype) for part in self.parts], self.weights)

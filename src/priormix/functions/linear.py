@@ -28,9 +28,7 @@ class DenseLinear(FunctionClass):
     kind: Literal["dense_linear"] = "dense_linear"
     dim: Dim = 20
 
-    def draw(
-        self, n: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
-    ) -> LinearFunctions:
+    def draw(self, n: int, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> LinearFunctions:
         """Draw n functions with coefficients (n, dim)."""
         beta = torch.randn(n, self.dim, generator=generator, dtype=dtype, device=generator.device)
         return LinearFunctions(beta / sqrt(self.dim))
@@ -52,9 +50,7 @@ class SparseLinear(FunctionClass):
             raise ValueError(f"nonzeros must be at most dim (nonzeros {self.nonzeros}, dim {self.dim})")
         return self
 
-    def draw(
-        self, n: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
-    ) -> LinearFunctions:
+    def draw(self, n: int, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> LinearFunctions:
         """Draw n functions with coefficients (n, dim), of which `nonzeros` differ from 0."""
         device = generator.device
         # the positions of the largest of i.i.d. uniforms are a uniform subset without replacement
@@ -78,9 +74,7 @@ class GivenLinear(FunctionClass):
             raise ValueError(f"needs dim = {self.dim} coefficients, got {len(self.coefficients)}")
         return self
 
-    def draw(
-        self, n: int, generator: torch.Generator, dtype: torch.dtype = torch.float32
-    ) -> LinearFunctions:
+    def draw(self, n: int, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> LinearFunctions:
         """The same function n times; nothing is random."""
         row = torch.tensor(self.coefficients, dtype=dtype, device=generator.device)
         return LinearFunctions(row.expand(n, self.dim))

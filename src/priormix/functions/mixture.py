@@ -2,7 +2,7 @@
 
 from itertools import accumulate
 from math import isclose
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -43,7 +43,7 @@ class Mixture(FunctionClass):
     weights: tuple[float, ...] = ()
 
     @model_validator(mode="after")
-    def _complete(self) -> Self:
+    def _complete(self) -> "Mixture":
         weights = self.weights or (1 / len(self.components),) * len(self.components)
         if len(weights) != len(self.components):
             raise ValueError(f"{len(self.components)} components need as many weights, got {len(weights)}")

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -24,9 +23,7 @@ def mean_over_prompts(samples: Float[Tensor, "N ..."]) -> Estimate:
     return _around(samples.mean(0), samples.std(0) / len(samples) ** 0.5)
 
 
-def ratio_of_means(
-    numerator: Float[Tensor, "N ..."], denominator: Float[Tensor, "N ..."]
-) -> Estimate:
+def ratio_of_means(numerator: Float[Tensor, "N ..."], denominator: Float[Tensor, "N ..."]) -> Estimate:
     """The ratio of two means over the same prompts, by the delta method."""
     numerator, denominator = numerator.double(), denominator.double()
     ratio = numerator.mean(0) / denominator.mean(0)

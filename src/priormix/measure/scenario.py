@@ -23,9 +23,7 @@ class Scenario(Frozen):
     inputs: AnyInputs = GaussianInputs()
     noise_std: Annotated[float, Field(ge=0)] = 0.0
 
-    def prompts(
-        self, n_prompts: int, *, seed: int = 0, device: torch.device | str | None = None
-    ) -> Prompts:
+    def prompts(self, n_prompts: int, *, seed: int = 0, device: torch.device | str | None = None) -> Prompts:
         """Draw the scenario's prompts; every predictor meets the same ones for the same seed."""
         return self.functions.sample(
             n_prompts,

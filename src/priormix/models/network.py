@@ -11,10 +11,10 @@ from priormix.models.transformer import Transformer
 
 
 class Network(Frozen):
-    """Which network: a token layout and a backbone."""
+    """Which network: a token layout and a backbone; by default one that a laptop trains in minutes."""
 
     layout: LayoutName = "paired"
-    backbone: AnyBackbone = Transformer()
+    backbone: AnyBackbone = Transformer(layers=4, heads=4, width=64, positions="none")
 
     def build(self, dim: int, n_points: int, seed: int = 0) -> "InContextNetwork":
         """The network for inputs of `dim` coordinates, pretrained on prompts of n_points points.

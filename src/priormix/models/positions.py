@@ -11,7 +11,7 @@ PositionsName = Literal["sine", "learned", "rotary", "none"]
 
 
 def sine_table(n_tokens: int, width: int, device: torch.device) -> Float[Tensor, "S W"]:
-    """Fixed sine and cosine positions of any length; sines in the first half of the features [vaswani2017]."""
+    """Fixed positions of any length, sines in the first half of the features [vaswani2017]."""
     angles = _angles(n_tokens, (width + 1) // 2, device)
     return torch.cat([angles.sin(), angles.cos()], dim=1)[:, :width]
 

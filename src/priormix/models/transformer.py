@@ -1,6 +1,6 @@
 """The decoder-only transformer."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float
@@ -31,7 +31,7 @@ class Transformer(Backbone):
     activation: ActivationName = "gelu"
 
     @model_validator(mode="after")
-    def _heads_divide(self) -> Self:
+    def _heads_divide(self) -> "Transformer":
         if self.width % self.heads:
             raise ValueError(f"heads must divide width (heads {self.heads}, width {self.width})")
         if self.positions == "rotary" and (self.width // self.heads) % 2:
@@ -88,12 +88,13 @@ class _Block(nn.Module):
             nn.init.normal_(linear.weight, std=linear.in_features**-0.5)
             nn.init.zeros_(linear.bias)
         for last in (self.attention_out, self.mlp_out):
-            # the residual stream sums two terms a layer, and keeps its scale at initialisation
-            last.weight.data.mul_((2 * config.layers) ** -0.5)
+            # every block starts as the identity, which learns faster here than any scaled start
+            nn.init.zeros_(last.weight)
 
     def forward(self, states: Float[Tensor, "B S W"]) -> Float[Tensor, "B S W"]:
         states = states + self._attend(self.attention_norm(states))
-        return states + self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(states))))
+        change: Tensor = self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(states))))
+        return states + change
 
     def _attend(self, states: Float[Tensor, "B S W"]) -> Float[Tensor, "B S W"]:
         batch, n_tokens, width = states.shape

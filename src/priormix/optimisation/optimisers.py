@@ -75,7 +75,9 @@ class Muon(Optimiser):
 
 def _backbone_matrices(network: nn.Module) -> list[nn.Parameter]:
     return [
-        module.weight
+        parameter
         for name, module in network.named_modules()
         if isinstance(module, nn.Linear) and "backbone" in name.split(".")
+        for parameter in module.parameters()
+        if parameter.ndim == 2
     ]

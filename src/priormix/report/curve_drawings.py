@@ -21,8 +21,12 @@ def draw_panels(rows: pl.DataFrame) -> Figure:
     columns = 3 if len(names) != 5 else 5
     height = -(-len(names) // columns)
     figure, grid = plt.subplots(
-        height, columns, figsize=(3.1 * columns if columns == 3 else 12.5, 2.6 * height + 0.5),
-        sharex=True, sharey=True, squeeze=False,
+        height,
+        columns,
+        figsize=(3.1 * columns if columns == 3 else 12.5, 2.6 * height + 0.5),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
     )
     for axes, name in zip(grid.flat, names, strict=False):
         _panel(axes, rows.filter(pl.col("scenario") == name), name)
@@ -39,7 +43,12 @@ def _panel(axes: Axes, rows: pl.DataFrame, name: str) -> None:
     one_line_a_model(axes, predictions, "parameter", ["truth", *MODELS])
     examples = rows.filter(pl.col("metric") == "example")
     axes.plot(
-        examples["parameter"], examples["mean"], "o", color="black", markersize=3.5, zorder=5,
+        examples["parameter"],
+        examples["mean"],
+        "o",
+        color="black",
+        markersize=3.5,
+        zorder=5,
         label=f"the {examples.height} examples",
     )
     axes.set_title(name, fontsize=9.5)
@@ -82,7 +91,7 @@ def _axis(rows: pl.DataFrame, scenario: str) -> tuple[Figure, Axes]:
     figure, axes = plt.subplots(figsize=(7.2, 4.0))
     one_line_a_model(axes, shares, "parameter", [*MODELS, FEATURES], marker="o")
     axes.axhline(1, color="#777777", linewidth=1, linestyle=":", label="predicting 0")
-    axes.set(yscale="log", ylabel=SHARE, title=f"After {shares['n_examples'].max()} examples")
+    axes.set(yscale="log", ylabel=SHARE, title=f"After {max(shares['n_examples'].to_list())} examples")
     axes.set_ylim(1e-4, 10)
     legend_below(axes, 3)
     return figure, axes

@@ -52,7 +52,7 @@ DRAWINGS = (
         "4",
         "4",
         "A line, a cosine, and their convex combination",
-        "One prompt a panel, as in the study: the models' predictions over queries x after the same examples.",
+        "One prompt a panel, as in the study: the models' predictions over queries x after the same points.",
         curve_drawings.draw_panels,
     ),
     Drawing(
@@ -82,7 +82,7 @@ DRAWINGS = (
         "6",
         "6",
         "Cosines of five frequencies, one prompt a panel",
-        "cos(2πωx) for five frequencies, after as many examples as in pretraining. Frequencies in pretraining "
+        "cos(2πωx) for five frequencies, after as many examples as in pretraining, where frequencies "
         "have mean 1 and lie between 0.4 and 1.9 for 95% of the prompts.",
         curve_drawings.draw_panels,
     ),

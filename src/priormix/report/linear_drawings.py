@@ -17,7 +17,7 @@ def draw_bars(rows: pl.DataFrame) -> Figure:
     """Figure 1: a group of bars for every scenario, the exact optimum as a mark on each group."""
     errors = rows.filter(pl.col("metric") == "mse")
     scenarios = errors.sort("parameter")["scenario"].unique(maintain_order=True).to_list()
-    k = errors["n_examples"].max()
+    k = max(errors["n_examples"].to_list())
     figure, axes = plt.subplots(figsize=(6.4, 3.6))
     for rank, model in enumerate(SINGLES):
         own = errors.filter(pl.col("model") == model).sort("parameter")
@@ -62,9 +62,11 @@ def draw_nonzeros_sweep(rows: pl.DataFrame) -> Figure:
     """Figure 3: errors over the number of nonzeros, and relative distances from the mixture model."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 4.2))
     errors = rows.filter(pl.col("metric") == "mse")
-    one_line_a_model(left, errors, "parameter", [*SINGLES, "least squares", "Lasso", "Bayes: mixture"], marker="o")
+    one_line_a_model(
+        left, errors, "parameter", [*SINGLES, "least squares", "Lasso", "Bayes: mixture"], marker="o"
+    )
     left.set(
-        title=f"3a: error after {errors['n_examples'].max()} examples",
+        title=f"3a: error after {max(errors['n_examples'].to_list())} examples",
         xlabel="nonzero coefficients",
         ylabel=MSE,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -54,7 +55,7 @@ def stroke(model: str) -> Stroke:
 @contextmanager
 def house_style() -> Iterator[None]:
     """Matplotlib's settings for every figure, restored afterwards."""
-    settings = {
+    settings: dict[Any, Any] = {
         "font.family": "DejaVu Sans",
         "font.size": 9.5,
         "axes.spines.top": False,

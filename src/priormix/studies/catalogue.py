@@ -94,7 +94,7 @@ def _by_weight(
 
 def _recipe(functions: FunctionClass, n_points: int, size: Size, effort: Effort, seed: int) -> Recipe:
     backbone = Transformer(
-        layers=size.layers, heads=size.heads, width=size.width, positions="rotary", activation="gelu"
+        layers=size.layers, heads=size.heads, width=size.width, positions="none", activation="gelu"
     )
     return Recipe(
         mixture=functions,

@@ -11,11 +11,11 @@ from priormix.measure import Scenario
 from priormix.predictors import FeatureLeastSquares, line_and_cosine
 from priormix.predictors.base import Predictor
 from priormix.recipe import Recipe
+from priormix.streams import generator as stream
 from priormix.studies.catalogue import curve_models, line
 from priormix.studies.figure import Bench, Figure, rows_at
 from priormix.studies.preset import Preset
 from priormix.studies.results import Row
-from priormix.streams import generator as stream
 
 LINEAR, SINUSOID, BOTH = "linear", "sinusoid", "linear + sinusoid"
 FEATURES = "least squares on x, cos(2πωx)"
@@ -36,14 +36,6 @@ class Panel:
     name: str
     functions: FunctionClass
     parameter: float
-
-
-def _cosine(frequency: float) -> Sinusoid:
-    return Sinusoid(frequency=frequency, amplitude=1.0)
-
-
-def _convex(weight: float, frequency: float) -> Combination:
-    return Combination(parts=(GivenLinear(), _cosine(frequency)), weights=(weight, 1 - weight))
 
 
 def _class_panels(bench: Bench) -> Iterator[Row]:
@@ -119,9 +111,7 @@ def _panel(bench: Bench, panel: Panel, n_examples: int) -> Iterator[Row]:
         yield from _points(model, panel, n_examples, "prediction", grid, predicted)
 
 
-def _points(
-    model: str, panel: Panel, n_examples: int, metric: str, xs: Tensor, ys: Tensor
-) -> Iterator[Row]:
+def _points(model: str, panel: Panel, n_examples: int, metric: str, xs: Tensor, ys: Tensor) -> Iterator[Row]:
     for x, y in zip(xs.tolist(), ys.tolist(), strict=True):
         yield Row(
             figure="",

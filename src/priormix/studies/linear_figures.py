@@ -37,8 +37,8 @@ def _bars(bench: Bench) -> Iterator[Row]:
     }
     for name, (nonzeros, functions) in classes.items():
         evaluation = bench.evaluate(_scenario(preset, name, functions), linear_references(preset))
-        yield from _errors(evaluation, _bar_examples(preset), nonzeros)
-        yield from _differences(evaluation, [(DENSE, SPARSE)], _bar_examples(preset), nonzeros)
+        yield from _errors(evaluation, _bar_examples(preset), float(nonzeros))
+        yield from _differences(evaluation, [(DENSE, SPARSE)], _bar_examples(preset), float(nonzeros))
 
 
 def _weight_curves(bench: Bench) -> Iterator[Row]:
@@ -60,12 +60,12 @@ def _nonzeros_sweep(bench: Bench) -> Iterator[Row]:
         evaluation = bench.evaluate(
             _scenario(preset, "nnz", sparse(preset, nonzeros)), linear_references(preset)
         )
-        yield from _errors(evaluation, k, nonzeros)
-        yield from _differences(evaluation, [(MIXTURE, DENSE), (MIXTURE, SPARSE)], k, nonzeros)
+        yield from _errors(evaluation, k, float(nonzeros))
+        yield from _differences(evaluation, [(MIXTURE, DENSE), (MIXTURE, SPARSE)], k, float(nonzeros))
         for single in (DENSE, SPARSE):
             distance = evaluation.relative_distance(single, MIXTURE, DENSE, SPARSE)
             yield from rows_at(
-                evaluation, f"{MIXTURE} vs {single}", "relative_distance", distance, k, nonzeros
+                evaluation, f"{MIXTURE} vs {single}", "relative_distance", distance, k, float(nonzeros)
             )
 
 

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -31,9 +30,7 @@ class _Running:
     metrics_read: int = field(default=0)
 
 
-def train_all(
-    recipes: list[tuple[str, Recipe]], runs: Path, device: torch.device, console: Console
-) -> None:
+def train_all(recipes: list[tuple[str, Recipe]], runs: Path, device: torch.device, console: Console) -> None:
     """Train every named recipe that is not finished in `runs/<run_id>`, several at once on a CPU.
 
     On a CPU there is one process a core, longest runs first; on a card one process at a time. Raises

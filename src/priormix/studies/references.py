@@ -1,6 +1,6 @@
 """Predictors that are drawn beside the models."""
 
-from priormix.bayes import bayes
+from priormix.posterior import bayes
 from priormix.predictors import KNearestNeighbours, Lasso, LeastSquares
 from priormix.predictors.base import Predictor
 from priormix.studies.catalogue import dense, half_and_half, sparse

@@ -62,7 +62,8 @@ def _checked(figures: Sequence[int] | None, preset: Preset) -> Sequence[int]:
     missing = sorted(set(figures or ()) - set(preset.figures))
     if missing:
         raise PriormixError(
-            f"figures: preset {preset.name!r} has figures {_listed(preset.figures)}, given: {_listed(missing)}"
+            f"figures: preset {preset.name!r} has figures {_listed(preset.figures)}, "
+            f"given: {_listed(missing)}"
         )
     return sorted(set(figures or preset.figures))
 

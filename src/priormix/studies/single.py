@@ -1,14 +1,15 @@
 """One trained run on one scenario, beside the predictors that need no training."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from priormix.bayes import bayes
 from priormix.errors import PriormixError, describe_invalid
 from priormix.measure import Scenario, evaluate
+from priormix.posterior import bayes
 from priormix.predictors import LeastSquares
 from priormix.predictors.base import Predictor
 from priormix.zoo import load_with_recipe
@@ -48,10 +49,9 @@ def measure_run(
             f"{scenario.functions.dim}"
         )
     predictors: dict[str, Predictor] = {"model": model, "least squares": LeastSquares()}
-    try:
+    # where no exact posterior is known, the other curves stand without it
+    with suppress(PriormixError):
         predictors["exact Bayes"] = bayes(recipe.mixture, noise_std=recipe.noise_std)
-    except PriormixError:
-        pass  # no exact posterior is known for this prior; the other curves stand without it
     where = next(model.network.parameters()).device
     evaluation = evaluate(predictors, scenario, n_prompts, seed=seed, device=where)
     curves = {name: evaluation.mse(name) for name in predictors}

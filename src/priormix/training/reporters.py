@@ -1,10 +1,11 @@
 """Who is told how a run is going: the metrics file, the progress bar, and experiment trackers."""
 
 import csv
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -31,28 +32,21 @@ class Metrics:
     excess: float | None
 
 
-class Reporter(Protocol):
+class Reporter(AbstractContextManager["Reporter"], ABC):
     """Is entered when a run starts, told metrics while it runs, and left when it ends."""
 
-    def __enter__(self) -> Self: ...
-
-    def update(self, metrics: Metrics) -> None: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    @abstractmethod
+    def update(self, metrics: Metrics) -> None:
+        """Take note of how the run stands."""
 
 
-class MetricsFile:
+class MetricsFile(Reporter):
     """Appends every report to a CSV file, which can be read while the run goes on."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "MetricsFile":
         self._file = self._path.open("w", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, [field.name for field in fields(Metrics)])
         self._writer.writeheader()
@@ -67,7 +61,7 @@ class MetricsFile:
         self._file.close()
 
 
-class ProgressBar:
+class ProgressBar(Reporter):
     """A bar on the terminal with loss, excess, prompts/s and time left; silent where there is no terminal."""
 
     def __init__(self, recipe: Recipe, label: str) -> None:
@@ -75,7 +69,7 @@ class ProgressBar:
         self._steps, self._label = recipe.steps, label
         self._bar = Progress(*progress_columns(), console=console, disable=not console.is_terminal)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ProgressBar":
         self._bar.start()
         self._task: TaskID = self._bar.add_task(self._label, total=self._steps, numbers="")
         return self
@@ -104,36 +98,38 @@ def in_words(metrics: Metrics) -> str:
     return f"loss {metrics.loss:.4f}{excess}  {metrics.prompts_per_second:,.0f} prompts/s"
 
 
-class TensorBoard:
+class TensorBoard(Reporter):
     """Writes scalars for TensorBoard into a folder; needs the extra `tensorboard`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "TensorBoard":
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError as error:
-            raise PriormixError("TensorBoard is not installed: pip install 'priormix[tensorboard]'") from error
-        self._writer = SummaryWriter(self._folder)  # type: ignore[no-untyped-call]
+            raise PriormixError(
+                "TensorBoard is not installed: pip install 'priormix[tensorboard]'"
+            ) from error
+        self._writer = SummaryWriter(self._folder)
         return self
 
     def update(self, metrics: Metrics) -> None:
         """Write every number as a scalar of its own."""
         for name, number in _scalars(metrics).items():
-            self._writer.add_scalar(name, number, metrics.step)  # type: ignore[no-untyped-call]
+            self._writer.add_scalar(name, number, metrics.step)
 
     def __exit__(self, *_: object) -> None:
-        self._writer.close()  # type: ignore[no-untyped-call]
+        self._writer.close()
 
 
-class WeightsAndBiases:
+class WeightsAndBiases(Reporter):
     """Logs to Weights & Biases under the user's own settings; needs the extra `wandb`."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "WeightsAndBiases":
         try:
             import wandb
         except ImportError as error:

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import torch
 
@@ -32,7 +31,7 @@ class RunDirectory:
         self.metrics = folder / "metrics.csv"
         self._stack = ExitStack()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "RunDirectory":
         with ExitStack() as stack:
             stack.enter_context(sole_writer(self.folder))
             self._claim()
@@ -69,7 +68,9 @@ class RunDirectory:
                     f"choose another output folder"
                 )
         elif self.weights.exists():
-            raise PriormixError(f"{self.folder}: holds weights without a recipe; choose another output folder")
+            raise PriormixError(
+                f"{self.folder}: holds weights without a recipe; choose another output folder"
+            )
         write_atomically(path, self.recipe.to_yaml().encode())
         if not self.finished:
             write_atomically(self.folder / "environment.json", json.dumps(_environment(), indent=2).encode())

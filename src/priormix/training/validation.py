@@ -2,9 +2,9 @@
 
 import torch
 
-from priormix.bayes import bayes
 from priormix.errors import PriormixError
 from priormix.models import InContextNetwork, NetworkPredictor
+from priormix.posterior import bayes
 from priormix.recipe import Recipe
 
 N_PROMPTS = 512

@@ -1,0 +1,137 @@
+"""What an exact posterior predictor is, and which function classes have one."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from priormix.errors import PriormixError
+from priormix.functions import FunctionClass
+from priormix.posterior.evidence import Evidence
+from priormix.predictors.base import ClassicalPredictor, Prediction, Predictor
+
+# float64 numbers in one array of prompts worked on together: what a processor's cache holds a few of,
+# and what keeps a graphics card busy
+_CPU_NUMBERS = 2**15
+_DEVICE_NUMBERS = 2**22
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What a class says of every point of B prompts given the points before it, in float64.
+
+    Attributes:
+        mean: posterior mean of f(x_t), (B, T).
+        variance: posterior variance of f(x_t), (B, T).
+        evidence: evidence of the first 0 … T labels, each field (B, T + 1).
+        log_component: log probability of each of the C innermost classes before y_t is seen, (B, T, C).
+    """
+
+    mean: Float[Tensor, "B T"]
+    variance: Float[Tensor, "B T"]
+    evidence: Evidence
+    log_component: Float[Tensor, "B T C"]
+
+    def parts(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Mean, variance, log_density and log_component, as a `Prediction` lists them."""
+        return self.mean, self.variance, self.evidence.increments(), self.log_component
+
+
+class PosteriorPredictor(Predictor):
+    """Predicts with the exact posterior of a function class and label noise of a known size."""
+
+    def __init__(self, dim: int, noise_std: float, state_size: int) -> None:
+        """`state_size` is how many float64 numbers the largest array of one prompt's state holds."""
+        self.dim = dim
+        self.noise_std = noise_std
+        self.state_size = state_size
+
+    @abstractmethod
+    def posterior(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"], tolerance: float) -> Posterior:
+        """The posterior for float64 prompts whose labels are exact to a relative `tolerance`."""
+
+    def predict(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Prediction:
+        """Mean, variance, log_density and log_component (B, T, C) of all prefixes of all prompts.
+
+        Work is done in float64. Without label noise the result is the limit of vanishing noise, and y_t
+        counts as met within a relative tolerance that follows from the precision of the prompts: 5e-7
+        for float32, 1e-9 for float64. There log_density is +inf where y_t was certain and is met, −inf
+        where it could not be.
+
+        Raises:
+            ValueError: xs or ys of another shape than (B, T, dim) and (B, T).
+        """
+        self._check(xs, ys)
+        # MPS has no float64
+        device = torch.device("cpu") if xs.device.type == "mps" else xs.device
+        tolerance = _tolerance(xs.dtype, ys.dtype)
+        numbers = _CPU_NUMBERS if device.type == "cpu" else _DEVICE_NUMBERS
+        rows = max(1, numbers // self.state_size)
+        exact_xs, exact_ys = (torch.split(part.to(device, torch.float64), rows) for part in (xs, ys))
+        with _one_thread() if rows > 1 else nullcontext():
+            groups = [
+                self.posterior(x, y, tolerance).parts() for x, y in zip(exact_xs, exact_ys, strict=True)
+            ]
+        return Prediction(*(torch.cat(part).to(ys) for part in zip(*groups, strict=True)))
+
+    def _check(self, xs: Tensor, ys: Tensor) -> None:
+        if xs.ndim != 3 or xs.shape[2] != self.dim:
+            raise ValueError(f"xs has shape {tuple(xs.shape)}, expected (B, T, {self.dim})")
+        if ys.shape != xs.shape[:2]:
+            raise ValueError(f"ys has shape {tuple(ys.shape)}, expected {tuple(xs.shape[:2])} from xs")
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep PyTorch to one thread for arrays that are too short to gain from more.
+
+    MKL splits even logarithms of a hundred numbers among all threads. Where other work holds the cores
+    each such call waits for the scheduler, which made sparse posteriors ten times slower.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _tolerance(*dtypes: torch.dtype) -> float:
+    coarsest = max(torch.finfo(dtype).eps for dtype in dtypes)
+    # below 1e-9 the rounding of the recursion itself would count
+    return max(4 * coarsest, 1e-9)
+
+
+_Class = TypeVar("_Class", bound=FunctionClass)
+_Build = Callable[[_Class, float], PosteriorPredictor]
+_builds: dict[type[FunctionClass], _Build[Any]] = {}
+
+
+def exact_for(function_class: type[_Class]) -> Callable[[_Build[_Class]], _Build[_Class]]:
+    """Register `build(instance, noise_std)` as the maker of exact predictors for a function class.
+
+    It serves subclasses too, unless they register a maker of their own.
+    """
+
+    def register(build: _Build[_Class]) -> _Build[_Class]:
+        _builds[function_class] = build
+        return build
+
+    return register
+
+
+def exact_predictor(function_class: FunctionClass, noise_std: float) -> PosteriorPredictor:
+    """The exact predictor of a class; raises PriormixError where none is known."""
+    for ancestor in type(function_class).__mro__:
+        if ancestor in _builds:
+            return _builds[ancestor](function_class, noise_std)
+    approximate = ", ".join(ClassicalPredictor.family.members())
+    raise PriormixError(
+        f"no exact posterior is known for the function class {function_class.kind!r}; "
+        f"approximate predictors: {approximate}"
+    )

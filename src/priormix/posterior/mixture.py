@@ -1,0 +1,44 @@
+"""Exact posterior of a mixture of classes: their posteriors, weighed by evidence."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from priormix.functions import Mixture
+from priormix.posterior.base import Posterior, PosteriorPredictor, exact_for, exact_predictor
+from priormix.posterior.evidence import Evidence, total_moments
+
+
+class MixturePosterior(PosteriorPredictor):
+    """Averages the components' posteriors with weights prior · evidence of the labels so far.
+
+    log_component runs over the innermost classes from left to right, as `Prompts.component` does.
+
+    Without label noise the average is the limit of vanishing noise. A component that interpolates
+    the context beats any that does not, and among those that do, the one that left fewer labels to
+    chance: an exactly met prediction outweighs every density. Where no component interpolates, those
+    with the least residual sum of squares hold the posterior.
+    """
+
+    def __init__(self, parts: list[PosteriorPredictor], weights: tuple[float, ...], noise_std: float) -> None:
+        super().__init__(parts[0].dim, noise_std, max(part.state_size for part in parts))
+        self.parts = parts
+        self.weights = weights
+
+    def posterior(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"], tolerance: float) -> Posterior:
+        """The posterior for float64 prompts whose labels are exact to a relative `tolerance`."""
+        parts = [part.posterior(xs, ys, tolerance) for part in self.parts]
+        log_prior = torch.tensor(self.weights, dtype=xs.dtype, device=xs.device).log()
+        candidates = Evidence.stack(*(part.evidence for part in parts), dim=0)
+        evidence, log_weights = candidates.average(log_prior)
+        before = log_weights[..., :-1]
+        means = torch.stack([part.mean for part in parts])
+        variances = torch.stack([part.variance for part in parts])
+        within = [part.log_component + log[..., None] for part, log in zip(parts, before, strict=True)]
+        return Posterior(*total_moments(before, means, variances), evidence, torch.cat(within, -1))
+
+
+@exact_for(Mixture)
+def _mixture(function_class: Mixture, noise_std: float) -> MixturePosterior:
+    parts = [exact_predictor(component, noise_std) for component in function_class.components]
+    return MixturePosterior(parts, function_class.weights, noise_std)

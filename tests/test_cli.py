@@ -1,0 +1,164 @@
+"""The command line as a user runs it, mistakes included."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from priormix import cli
+
+RECIPE = {
+    "mixture": {"kind": "dense_linear", "dim": 2},
+    "n_points": 5,
+    "network": {"backbone": {"kind": "transformer", "layers": 1, "heads": 1, "width": 8}},
+    "steps": 6,
+    "batch": 4,
+}
+
+
+def priormix(*arguments, cwd=None):
+    """Run the installed command in a process of its own."""
+    command = [str(Path(sys.executable).with_name("priormix")), *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, stdin=subprocess.DEVNULL, timeout=300
+    )
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(RECIPE))
+    return path
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A smoke study of figures 1, 3 and 5, reproduced once."""
+    out = tmp_path_factory.mktemp("results")
+    done = priormix("reproduce", "--preset", "smoke", "--figures", "1,5,3", "--out", out, "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    return out, done
+
+
+def test_reproduce_leaves_a_report_with_verdicts_and_one_table(study):
+    out, done = study
+    folder = out / "smoke"
+    page = (folder / "index.html").read_text()
+    for name in ("Figure 1.", "Figure 3.", "Figure 5.", "Figure 5, over many prompts."):
+        assert name in page
+    assert "Figure 2." not in page
+    decided = {verdict["claim"]: verdict for verdict in json.loads((folder / "verdicts.json").read_text())}
+    assert set(decided) == {"C2", "C3", "C4"}
+    assert {"claim", "holds", "estimate", "low", "high", "threshold"} <= set(decided["C4"])
+    # ten steps of pretraining reproduce nothing, and the report must say so
+    assert decided["C2"]["holds"] is not True
+    assert f"C2  {decided['C2']['verdict']}" in done.stdout
+    table = pl.read_parquet(folder / "results.parquet")
+    assert set(table["figure"]) == {"1", "3", "5"}
+
+
+def test_the_page_needs_nothing_but_itself(study):
+    page = (study[0] / "smoke" / "index.html").read_text()
+    assert 'src="data:image/png;base64,' in page
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_a_second_reproduce_trains_and_measures_nothing_again(study):
+    out, _ = study
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")}
+    parts = {path: path.stat().st_mtime_ns for path in (out / "smoke" / "parts").iterdir()}
+    assert len(before) == 6
+    again = priormix(
+        "reproduce", "--preset", "smoke", "--figures", "1,3,5", "--out", out, "--device", "cpu", "--json"
+    )
+    assert again.returncode == 0, again.stderr
+    assert "measuring" not in again.stderr
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert {path: path.stat().st_mtime_ns for path in parts} == parts
+    assert {verdict["claim"] for verdict in json.loads(again.stdout)["verdicts"]} == {"C2", "C3", "C4"}
+
+
+def test_train_then_evaluate(recipe, tmp_path):
+    trained = priormix("train", recipe, "--out", tmp_path / "run", "--device", "cpu", "--tensorboard")
+    assert trained.returncode == 0, trained.stderr
+    assert (tmp_path / "run" / "weights.safetensors").exists()
+    assert list((tmp_path / "run" / "tensorboard").iterdir())
+    measured = priormix("evaluate", tmp_path / "run", "--prompts", "50", "--device", "cpu", "--json")
+    curves = json.loads(measured.stdout)["curves"]
+    assert set(curves) == {"model", "least squares", "exact Bayes"}
+    assert len(curves["model"]["mean"]) == 5
+    assert curves["exact Bayes"]["mean"][3] == pytest.approx(0, abs=1e-6)
+
+
+def in_process(capsys, *arguments):
+    """Run a command in this process; returns its status, output and errors."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["priormix", *map(str, arguments)])
+        patch.setenv("COLUMNS", "300")
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as stop:
+            status = stop.code or 0
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def refuse(capsys, *arguments):
+    """A mistake ends with status 2, one line, and no traceback."""
+    status, out, err = in_process(capsys, *arguments)
+    assert status == 2, (status, out, err)
+    assert out == ""
+    assert "Traceback" not in err
+    assert len(err.strip().splitlines()) == 1, err
+    return err
+
+
+def test_the_schema_describes_recipes(capsys):
+    _, out, _ = in_process(capsys, "schema")
+    assert {"DenseLinear", "Mixture", "Transformer", "Muon"} <= set(json.loads(out)["$defs"])
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"mixture": {"kind": "cubic"}}, "mixture: unknown function class kind 'cubic'"),
+        ({"mixture": {"kind": "sparse_linear", "dim": 2, "nonzeros": 3}}, "nonzeros 3, dim 2"),
+        ({"batch": "many"}, "batch: input should be a valid integer"),
+    ],
+)
+def test_a_bad_recipe_is_refused_before_anything_is_written(capsys, tmp_path, change, complaint):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**RECIPE, **change}))
+    assert complaint in refuse(capsys, "train", path, "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_mistakes_on_the_command_line_are_one_line_each(capsys, tmp_path, recipe):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "unknown preset 'big'" in refuse(capsys, "reproduce", "--preset", "big", "--out", tmp_path)
+    assert "has figures 1, 2, 3, 4, 5, 6, given: 12" in refuse(
+        capsys, "reproduce", "--figures", "12,1", "--out", tmp_path
+    )
+    assert "expected numbers such as 1,2, given 'one'" in refuse(capsys, "reproduce", "--figures", "one")
+    assert "'cuda:7' is absent" in refuse(
+        capsys, "train", recipe, "--device", "cuda:7", "--out", tmp_path / "run"
+    )
+    assert "no such recipe file" in refuse(capsys, "train", tmp_path / "absent.yaml")
+    assert "no such results table" in refuse(capsys, "report", tmp_path)
+    assert "holds no trained run" in refuse(capsys, "evaluate", empty)
+    (tmp_path / "results.parquet").write_bytes(b"PAR1 but not really")
+    assert "damaged or not a Parquet file" in refuse(capsys, "report", tmp_path)
+
+
+def test_every_command_explains_itself_with_an_example(capsys):
+    for command in ("reproduce", "report", "train", "evaluate", "schema"):
+        status, out, _ = in_process(capsys, command, "--help")
+        assert status == 0
+        assert f"Example: priormix {command}" in out

@@ -1,0 +1,149 @@
+"""Networks: causality, layouts that hold the same information, and prompts of other lengths."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from predictor_contract import check_predictor, gaussian_prompts
+from priormix.models import Network, NetworkPredictor, Transformer
+from priormix.models.attention import _explicit, causal_attention
+from priormix.models.layouts import LAYOUTS
+from priormix.models.positions import rotate, sine_table
+
+LAYOUT_NAMES = ["interleaved", "paired"]
+POSITIONS = ["sine", "learned", "rotary", "none"]
+
+
+def small_network(layout="paired", positions="sine", dim=3, n_points=6, seed=0):
+    backbone = Transformer(layers=2, heads=2, width=16, positions=positions)
+    network = Network(layout=layout, backbone=backbone).build(dim, n_points, seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        # a fresh network predicts 0 and its blocks do nothing; give it something to say
+        for parameter in network.parameters():
+            parameter.data += 0.2 * torch.randn_like(parameter)
+    return network
+
+
+@pytest.mark.parametrize("layout", LAYOUT_NAMES)
+@pytest.mark.parametrize("positions", POSITIONS)
+def test_networks_keep_the_predictors_contract(layout, positions):
+    xs, ys = gaussian_prompts(4, 6, 3, torch.float32)
+    check_predictor(NetworkPredictor(small_network(layout, positions)), xs, ys)
+
+
+@pytest.mark.parametrize("layout", LAYOUT_NAMES)
+def test_a_prediction_sees_its_own_x_and_all_examples_before_it(layout):
+    """Gradients show what reaches a prediction: in both layouts x_≤t and y_<t, and nothing else."""
+    network = small_network(layout)
+    xs, ys = (part.requires_grad_() for part in gaussian_prompts(1, 6, 3, torch.float32))
+    for t in range(6):
+        of_xs, of_ys = torch.autograd.grad(network(xs, ys)[0, t], (xs, ys), allow_unused=True)
+        reached_xs = of_xs[0].abs().sum(1) > 0
+        reached_ys = of_ys[0] != 0
+        assert reached_xs.tolist() == [s <= t for s in range(6)]
+        assert reached_ys.tolist() == [s < t for s in range(6)]
+
+
+@pytest.mark.parametrize("layout", LAYOUT_NAMES)
+def test_tokens_hold_the_prompt_and_nothing_from_the_future(layout):
+    xs, ys = gaussian_prompts(2, 5, 3, torch.float32)
+    tokens = LAYOUTS[layout].tokens(xs, ys)
+    assert tokens.shape == (2, LAYOUTS[layout].n_tokens(5), LAYOUTS[layout].n_features(3))
+    assert torch.equal(LAYOUTS[layout].predicting(tokens)[..., :3], xs)
+
+
+def test_interleaved_tokens_alternate_x_and_padded_y():
+    xs, ys = gaussian_prompts(1, 3, 2, torch.float32)
+    tokens = LAYOUTS["interleaved"].tokens(xs, ys)[0]
+    assert torch.equal(tokens[1::2, 0], ys[0, :-1])
+    assert (tokens[1::2, 1:] == 0).all()
+
+
+def test_paired_tokens_hold_the_point_before_and_mark_the_first():
+    xs, ys = gaussian_prompts(1, 3, 2, torch.float32)
+    tokens = LAYOUTS["paired"].tokens(xs, ys)[0]
+    assert torch.equal(tokens[1:, 2:4], xs[0, :-1])
+    assert torch.equal(tokens[1:, 4], ys[0, :-1])
+    assert tokens[:, 5].tolist() == [1, 0, 0]
+    assert (tokens[0, 2:5] == 0).all()
+
+
+@pytest.mark.parametrize(("size", "millions"), [((3, 2, 64), 0.2), ((6, 4, 128), 1.2), ((12, 8, 256), 9.5)])
+def test_the_studys_three_sizes_have_the_published_numbers_of_parameters(size, millions):
+    layers, heads, width = size
+    backbone = Transformer(layers=layers, heads=heads, width=width)
+    network = Network(layout="interleaved", backbone=backbone).build(20, 40)
+    assert round(network.n_parameters / 1e6, 1) == millions
+
+
+@pytest.mark.parametrize("positions", ["sine", "rotary", "none"])
+def test_longer_prompts_than_in_pretraining_are_read(positions):
+    xs, ys = gaussian_prompts(2, 20, 3, torch.float32)
+    assert small_network(positions=positions, n_points=6)(xs, ys).shape == (2, 20)
+
+
+def test_learned_positions_say_how_long_a_prompt_may_be():
+    xs, ys = gaussian_prompts(2, 7, 3, torch.float32)
+    with pytest.raises(ValueError, match="positions for 6 tokens, the prompt needs 7"):
+        small_network(positions="learned", n_points=6)(xs, ys)
+
+
+def test_inputs_of_another_dimension_are_refused():
+    xs, ys = gaussian_prompts(2, 5, 4, torch.float32)
+    with pytest.raises(ValueError, match="3 coordinates, got 4"):
+        small_network()(xs, ys)
+
+
+def test_the_seed_decides_the_weights_and_torchs_random_state_stays():
+    before = torch.random.get_rng_state()
+    one, same, other = small_network(seed=5), small_network(seed=5), small_network(seed=6)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert torch.equal(one.read_in.weight, same.read_in.weight)
+    assert not torch.equal(one.read_in.weight, other.read_in.weight)
+
+
+def test_a_fresh_network_predicts_the_prior_mean():
+    network = Network(backbone=Transformer(layers=1, heads=1, width=8)).build(3, 6)
+    assert (network(*gaussian_prompts(2, 6, 3, torch.float32)) == 0).all()
+
+
+def test_explicit_attention_equals_torchs_kernel():
+    queries, keys, values = torch.randn(3, 2, 4, 9, 8).unbind()
+    assert torch.allclose(
+        _explicit(queries, keys, values), causal_attention(queries, keys, values), atol=1e-6
+    )
+
+
+def test_bfloat16_attention_on_the_cpu_is_causal_and_close():
+    queries, keys, values = torch.randn(3, 2, 4, 9, 8).unbind()
+    low = causal_attention(queries.bfloat16(), keys.bfloat16(), values.bfloat16())
+    assert torch.allclose(low.float(), causal_attention(queries, keys, values), atol=0.05)
+    values[:, :, 5:] += 1
+    changed = causal_attention(queries.bfloat16(), keys.bfloat16(), values.bfloat16())
+    assert torch.equal(low[:, :, :5], changed[:, :, :5])
+
+
+def test_sine_positions_follow_the_formula():
+    table = sine_table(7, 6, torch.device("cpu"))
+    for place in range(7):
+        for i in range(3):
+            angle = place / 10_000 ** (i / 3)
+            assert table[place, i].item() == pytest.approx(math.sin(angle), abs=1e-5)
+            assert table[place, 3 + i].item() == pytest.approx(math.cos(angle), abs=1e-5)
+
+
+def test_rotary_scores_depend_on_the_distance_between_tokens_only():
+    query, key = torch.randn(2, 1, 1, 1, 8, dtype=torch.float64).unbind()
+    queries, keys = rotate(query.expand(1, 1, 10, 8), key.expand(1, 1, 10, 8))
+    scores = (queries @ keys.transpose(-1, -2))[0, 0].numpy()
+    for offset in range(-9, 10):
+        assert np.ptp(np.diagonal(scores, offset)) < 1e-5
+    assert abs(scores[0, 0] - scores[5, 0]) > 1e-3
+
+
+def test_heads_must_divide_the_width():
+    with pytest.raises(ValueError, match=r"heads must divide width \(heads 3, width 16\)"):
+        Transformer(heads=3, width=16)

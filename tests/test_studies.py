@@ -1,0 +1,224 @@
+"""Studies: tidy tables, pooled seeds, and verdicts that can come out either way."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from scipy import stats
+
+from priormix.errors import PriormixError
+from priormix.models import NetworkPredictor
+from priormix.studies.claims import Check, Verdict, verdicts
+from priormix.studies.figure import Bench
+from priormix.studies.figures import FIGURES
+from priormix.studies.preset import find_preset, preset_names
+from priormix.studies.results import SCHEMA, Row, pool_seeds, read_table, to_table, write_table
+from priormix.training.weights import build_network
+
+MIXTURE = "dense 50% + sparse 50%"
+
+
+def row(figure, model, scenario, metric, mean, half=0.01, **rest):
+    return Row(figure, model, scenario, metric, mean, mean - half, mean + half, n_prompts=100, **rest)
+
+
+def a_reproduced_study():
+    """A table in which all claims hold."""
+    yield row("1", "dense", "nnz 2", "mse", 0.2, parameter=2.0, n_examples=6)
+    yield row("1", "dense vs sparse", "nnz 2", "mse_difference", 0.2, parameter=2.0, n_examples=6)
+    yield row("1", "dense vs sparse", "nnz 4", "mse_difference", 0.0, parameter=4.0, n_examples=6)
+    yield row("1", "dense vs sparse", "dense", "mse_difference", -0.3, parameter=8.0, n_examples=6)
+    for own in ("dense", "sparse"):
+        yield row("2", f"{MIXTURE} vs {own}", own, "mse_difference", 0.005)
+        yield row("2", f"{own} vs Bayes: {own}", own, "mse_difference", 0.01)
+    for nonzeros in range(1, 9):
+        share = (nonzeros - 2) / 6
+        yield row(
+            "3",
+            f"{MIXTURE} vs sparse",
+            "nnz",
+            "relative_distance",
+            share**2,
+            parameter=float(nonzeros),
+            n_examples=6,
+        )
+        yield row(
+            "3",
+            f"{MIXTURE} vs dense",
+            "nnz",
+            "relative_distance",
+            (1 - share) ** 2,
+            parameter=float(nonzeros),
+            n_examples=6,
+        )
+        for single in ("sparse", "dense"):
+            yield row(
+                "3",
+                f"{MIXTURE} vs {single}",
+                "nnz",
+                "mse_difference",
+                0.0,
+                parameter=float(nonzeros),
+                n_examples=6,
+            )
+    for model in ("linear", "sinusoid", "linear + sinusoid", "least squares on x, cos(2πωx)"):
+        for weight in (0.0, 0.5, 1.0):
+            fits = weight != 0.5 or model.startswith("least")
+            yield row(
+                "5",
+                model,
+                "weight",
+                "unexplained_share",
+                0.02 if fits else 0.4,
+                parameter=weight,
+                n_examples=39,
+            )
+    for model in ("sinusoid", "linear + sinusoid"):
+        yield row("6", model, "frequency", "unexplained_share", 0.02, parameter=1.0, n_examples=39)
+        yield row("6", model, "frequency", "unexplained_share", 0.9, parameter=5.0, n_examples=39)
+
+
+def changed(where, mean):
+    rows = []
+    for each in a_reproduced_study():
+        if where(each):
+            each = row(
+                each.figure,
+                each.model,
+                each.scenario,
+                each.metric,
+                mean,
+                parameter=each.parameter,
+                n_examples=each.n_examples,
+            )
+        rows.append(each)
+    return pool_seeds(to_table(rows))
+
+
+def words(table):
+    return {verdict.claim: verdict.word for verdict in verdicts(table)}
+
+
+def test_a_study_in_which_everything_holds_is_reproduced():
+    table = pool_seeds(to_table(a_reproduced_study()))
+    assert words(table) == dict.fromkeys(("C1", "C2", "C3", "C4", "C5"), "reproduced")
+
+
+@pytest.mark.parametrize(
+    ("claim", "where"),
+    [
+        ("C1", lambda r: r.figure == "2" and r.model == f"{MIXTURE} vs dense"),
+        ("C1", lambda r: r.figure == "2" and r.model == f"{MIXTURE} vs sparse"),
+        ("C1", lambda r: r.figure == "2" and r.model == "dense vs Bayes: dense"),
+        ("C2", lambda r: r.figure == "1" and r.scenario == "dense"),
+        ("C3", lambda r: r.metric == "mse_difference" and r.figure == "3" and r.parameter == 8),
+        ("C3", lambda r: r.metric == "relative_distance" and r.parameter == 2),
+        ("C5", lambda r: r.figure == "6" and r.parameter == 1.0 and r.model == "sinusoid"),
+    ],
+)
+def test_a_claim_whose_number_is_too_large_is_not_reproduced(claim, where):
+    verdict = words(changed(where, 0.5))
+    assert verdict.pop(claim) == "not reproduced"
+    assert set(verdict.values()) == {"reproduced"}
+
+
+@pytest.mark.parametrize(
+    ("claim", "where"),
+    [
+        ("C2", lambda r: r.figure == "1" and r.scenario == "nnz 2" and r.metric == "mse_difference"),
+        ("C3", lambda r: r.metric == "relative_distance" and r.model.endswith("dense")),
+        ("C4", lambda r: r.figure == "5" and r.parameter == 0.5 and r.model == "sinusoid"),
+        ("C5", lambda r: r.figure == "6" and r.parameter == 5.0 and r.model == "linear + sinusoid"),
+    ],
+)
+def test_a_claim_whose_number_is_too_small_is_not_reproduced(claim, where):
+    verdict = words(changed(where, 0.0))
+    assert verdict.pop(claim) == "not reproduced"
+    assert set(verdict.values()) == {"reproduced"}
+
+
+def test_a_features_fit_that_fails_spoils_the_claim_on_combinations():
+    table = changed(lambda r: r.figure == "5" and r.parameter == 0.5 and r.model.startswith("least"), 0.5)
+    assert words(table)["C4"] == "not reproduced"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "side", "holds"),
+    [
+        (0.0, 0.1, "below", True),
+        (0.3, 0.4, "below", False),
+        (0.1, 0.3, "below", None),
+        (0.3, 0.4, "above", True),
+        (0.0, 0.1, "above", False),
+        (0.1, 0.3, "above", None),
+        (float("nan"), float("nan"), "below", None),
+    ],
+)
+def test_a_check_needs_its_whole_interval_on_one_side(low, high, side, holds):
+    assert Check("x", (low + high) / 2, low, high, 0.2, side).holds is holds
+
+
+def test_a_claim_with_one_undecided_check_is_undecided_and_with_one_failed_check_fails():
+    good, bad, open_ = (
+        Check("x", 0.0, low, high, 0.2, "below") for low, high in ((0.0, 0.1), (0.3, 0.4), (0.1, 0.3))
+    )
+    assert Verdict("C", "t", (good, open_)).word == "undecided"
+    assert Verdict("C", "t", (good, open_, bad)).word == "not reproduced"
+    assert Verdict("C", "t", (good, bad)).to_dict()["estimate"] == 0.0
+    assert Verdict("C", "t", (good, bad)).to_dict()["high"] == 0.4
+
+
+def test_one_seed_keeps_its_interval_and_several_get_students():
+    means = [0.1, 0.2, 0.4]
+    table = to_table([row("1", "dense", "dense", "mse", mean, seed=seed) for seed, mean in enumerate(means)])
+    pooled = pool_seeds(table)
+    low, high = stats.t.interval(0.95, 2, np.mean(means), stats.sem(means))
+    assert pooled.height == 1
+    assert pooled["low"][0] == pytest.approx(low)
+    assert pooled["high"][0] == pytest.approx(high)
+    single = pool_seeds(table.head(1))
+    assert (single["low"][0], single["high"][0]) == pytest.approx((0.09, 0.11))
+
+
+def test_tables_survive_a_round_trip_and_damaged_ones_are_refused(tmp_path):
+    table = to_table(a_reproduced_study())
+    path = tmp_path / "results.parquet"
+    write_table(path, table)
+    assert read_table(path).equals(table)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(PriormixError, match="damaged"):
+        read_table(path)
+    table.drop("seed").write_parquet(path)
+    with pytest.raises(PriormixError, match="has columns"):
+        read_table(path)
+    with pytest.raises(PriormixError, match="no such results table"):
+        read_table(tmp_path / "absent.parquet")
+
+
+@pytest.mark.parametrize("number", sorted(FIGURES))
+def test_every_figure_measures_all_of_its_models(number):
+    preset = find_preset("smoke")
+    figure = FIGURES[number]
+    recipes = figure.models(preset, 0)
+    models = {name: NetworkPredictor(build_network(recipe)) for name, recipe in recipes.items()}
+    table = to_table(figure.rows(Bench(preset, models, torch.device("cpu")), seed=3))
+    assert dict(table.schema) == SCHEMA
+    assert set(table["figure"]) == {str(number)}
+    measured = table.filter(pl.col("metric") == "mse")
+    assert set(models) <= set(measured["model"])
+    assert set(table.filter(pl.col("model").is_in(list(models)))["seed"]) == {3}
+    intervals = measured.filter(pl.col("low") > pl.col("high"))
+    assert intervals.is_empty()
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_preset_names_trainable_recipes(name):
+    preset = find_preset(name)
+    for number in preset.figures:
+        for recipe in FIGURES[number].models(preset, 0).values():
+            assert recipe.mixture.dim in (1, preset.dim)
+
+
+def test_an_unknown_preset_lists_the_known_ones():
+    with pytest.raises(PriormixError, match="unknown preset 'big'; known: smoke, quick, standard, paper"):
+        find_preset("big")
