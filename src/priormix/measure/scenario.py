@@ -24,7 +24,12 @@ class Scenario(Frozen):
     noise_std: Annotated[float, Field(ge=0)] = 0.0
 
     def prompts(self, n_prompts: int, *, seed: int = 0, device: torch.device | str | None = None) -> Prompts:
-        """Draw the scenario's prompts; every predictor meets the same ones for the same seed."""
+        """Draw the scenario's prompts; every predictor meets the same ones for the same seed.
+
+        They have double precision where the device has it: exact predictors tell by the last digits
+        whether a hypothesis interpolates the examples.
+        """
+        single = device is not None and torch.device(device).type == "mps"
         return self.functions.sample(
             n_prompts,
             self.n_points,
@@ -33,4 +38,5 @@ class Scenario(Frozen):
             inputs=self.inputs,
             noise_std=self.noise_std,
             device=device,
+            dtype=torch.float32 if single else torch.float64,
         )

@@ -63,7 +63,7 @@ def draw_nonzeros_sweep(rows: pl.DataFrame) -> Figure:
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 4.2))
     errors = rows.filter(pl.col("metric") == "mse")
     one_line_a_model(
-        left, errors, "parameter", [*SINGLES, "least squares", "Lasso", "Bayes: mixture"], marker="o"
+        left, errors, "parameter", [*SINGLES, "least squares", "best Lasso", "Bayes: mixture"], marker="o"
     )
     left.set(
         title=f"3a: error after {max(errors['n_examples'].to_list())} examples",

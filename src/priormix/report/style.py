@@ -33,7 +33,7 @@ _STROKES = {
     "medium": Stroke(ORANGE),
     "large": Stroke(PURPLE),
     "least squares": Stroke(GREY, "--", 1.4),
-    "Lasso": Stroke(PURPLE, ":", 1.6),
+    "best Lasso": Stroke(PURPLE, ":", 1.6),
     "3 nearest neighbours": Stroke(PURPLE, ":", 1.6),
     "Bayes: dense": Stroke(BLUE, "--", 1.2),
     "Bayes: sparse": Stroke(VERMILION, "--", 1.2),

@@ -128,7 +128,7 @@ def _meets_ends_only(table: pl.DataFrame) -> Iterable[Check]:
         what = f"relative distance of the half-half model from the {single} model at nnz {end:g}"
         yield _check(what, row, MEETS, "below")
     between = sweep.filter(pl.col("parameter") > sparsest, pl.col("parameter") < densest)
-    nearer = between.group_by("parameter").agg(pl.col("mean").min()).sort("mean")
+    nearer = between.group_by("parameter").agg(pl.col("mean").min()).sort("mean", "parameter")
     farthest = nearer["parameter"].to_list()[-1]
     for single in ("sparse", "dense"):
         row = _one(table, "3", "relative_distance", f"{_MIXTURE} vs {single}", "nnz", farthest)

@@ -5,7 +5,6 @@ from functools import partial
 
 from priormix.functions import FunctionClass
 from priormix.measure import Evaluation, Scenario
-from priormix.predictors.base import Predictor
 from priormix.recipe import Recipe
 from priormix.studies.catalogue import (
     WEIGHTS,
@@ -19,7 +18,12 @@ from priormix.studies.catalogue import (
 )
 from priormix.studies.figure import Bench, Figure, rows_at
 from priormix.studies.preset import Preset
-from priormix.studies.references import linear_references, relu_references
+from priormix.studies.references import (
+    BEST_LASSO,
+    linear_references,
+    relu_references,
+    with_best_lasso,
+)
 from priormix.studies.results import Row
 
 DENSE, MIXTURE, SPARSE = (weight_name(weight, "sparse") for weight in (1.0, 0.5, 0.0))
@@ -36,7 +40,7 @@ def _bars(bench: Bench) -> Iterator[Row]:
         "dense": (preset.dim, dense(preset)),
     }
     for name, (nonzeros, functions) in classes.items():
-        evaluation = bench.evaluate(_scenario(preset, name, functions), linear_references(preset))
+        evaluation = _on_linear(bench, name, functions)
         yield from _errors(evaluation, _bar_examples(preset), float(nonzeros))
         yield from _differences(evaluation, [(DENSE, SPARSE)], _bar_examples(preset), float(nonzeros))
 
@@ -46,9 +50,9 @@ def _weight_curves(bench: Bench) -> Iterator[Row]:
     preset = bench.preset
     classes = {DENSE: dense(preset), SPARSE: sparse(preset)}
     for name, functions in classes.items():
-        evaluation = bench.evaluate(_scenario(preset, name, functions), linear_references(preset))
+        evaluation = _on_linear(bench, name, functions)
         yield from _errors(evaluation, range(preset.n_points))
-        pairs = [(name, f"Bayes: {name}"), (MIXTURE, name), (MIXTURE, "Bayes: mixture")]
+        pairs = [(name, f"Bayes: {name}"), (name, BEST_LASSO), (MIXTURE, name), (MIXTURE, "Bayes: mixture")]
         yield from _differences(evaluation, pairs, None)
 
 
@@ -57,9 +61,7 @@ def _nonzeros_sweep(bench: Bench) -> Iterator[Row]:
     preset = bench.preset
     k = _bar_examples(preset)
     for nonzeros in range(1, preset.dim + 1):
-        evaluation = bench.evaluate(
-            _scenario(preset, "nnz", sparse(preset, nonzeros)), linear_references(preset)
-        )
+        evaluation = _on_linear(bench, "nnz", sparse(preset, nonzeros))
         yield from _errors(evaluation, k, float(nonzeros))
         yield from _differences(evaluation, [(MIXTURE, DENSE), (MIXTURE, SPARSE)], k, float(nonzeros))
         for single in (DENSE, SPARSE):
@@ -71,31 +73,22 @@ def _nonzeros_sweep(bench: Bench) -> Iterator[Row]:
 
 def _relu_curves(bench: Bench) -> Iterator[Row]:
     """Figure 7: learning curves on dense functions and on ReLU networks for every weight."""
-    classes = {"dense": dense(bench.preset), "ReLU": relu(bench.preset)}
-    yield from _curves(bench, classes, relu_references())
+    for name, functions in {"dense": dense(bench.preset), "ReLU": relu(bench.preset)}.items():
+        yield from _errors(_on_networks(bench, name, functions), range(bench.preset.n_points))
 
 
 def _size_curves(other: str, bench: Bench) -> Iterator[Row]:
     """Figures 8 and 9: learning curves of half-half models of three sizes on both of their classes."""
     preset = bench.preset
-    second, references = (
-        (sparse(preset), linear_references(preset)) if other == SPARSE else (relu(preset), relu_references())
-    )
-    yield from _curves(bench, {DENSE: dense(preset), other: second}, references)
+    second, evaluated = (sparse(preset), _on_linear) if other == SPARSE else (relu(preset), _on_networks)
+    for name, functions in {DENSE: dense(preset), other: second}.items():
+        yield from _errors(evaluated(bench, name, functions), range(preset.n_points))
 
 
 def _sized(other: str, preset: Preset, seed: int) -> dict[str, Recipe]:
     if other == SPARSE:
         return sized_models(preset, sparse(preset), preset.linear, seed)
     return sized_models(preset, relu(preset), preset.relu, seed)
-
-
-def _curves(
-    bench: Bench, classes: dict[str, FunctionClass], references: dict[str, Predictor]
-) -> Iterator[Row]:
-    for name, functions in classes.items():
-        evaluation = bench.evaluate(_scenario(bench.preset, name, functions), references)
-        yield from _errors(evaluation, range(bench.preset.n_points))
 
 
 def _errors(evaluation: Evaluation, n_examples: range, parameter: float | None = None) -> Iterator[Row]:
@@ -125,8 +118,17 @@ def _bar_examples(preset: Preset) -> range:
     return range(preset.bar_examples, preset.bar_examples + 1)
 
 
-def _scenario(preset: Preset, name: str, functions: FunctionClass) -> Scenario:
-    return Scenario(name=name, functions=functions, n_points=preset.n_points)
+def _on_linear(bench: Bench, name: str, functions: FunctionClass) -> Evaluation:
+    evaluation = bench.evaluate(_scenario(bench, name, functions), linear_references(bench.preset))
+    return with_best_lasso(evaluation)
+
+
+def _on_networks(bench: Bench, name: str, functions: FunctionClass) -> Evaluation:
+    return bench.evaluate(_scenario(bench, name, functions), relu_references())
+
+
+def _scenario(bench: Bench, name: str, functions: FunctionClass) -> Scenario:
+    return Scenario(name=name, functions=functions, n_points=bench.preset.n_points)
 
 
 LINEAR_FIGURES = (

@@ -80,10 +80,10 @@ _PRESETS = {
         Preset(
             name="quick",
             figures=(1, 2, 3, 4, 5, 6),
-            dim=8,
+            dim=5,
             nonzeros=2,
-            n_points=17,
-            bar_examples=6,
+            n_points=11,
+            bar_examples=4,
             curve_points=40,
             panel_examples=15,
             n_prompts=2000,

@@ -3,6 +3,7 @@
 import torch
 
 from priormix.errors import PriormixError
+from priormix.measure import Scenario
 from priormix.models import InContextNetwork, NetworkPredictor
 from priormix.posterior import bayes
 from priormix.recipe import Recipe
@@ -14,15 +15,14 @@ class Validation:
     """Held-out prompts from the recipe's own prior, and what the exact predictor loses on them."""
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        self._prompts = recipe.mixture.sample(
-            N_PROMPTS,
-            recipe.n_points,
-            seed=recipe.seed,
-            role="validation",
+        scenario = Scenario(
+            name="its own prior",
+            functions=recipe.mixture,
+            n_points=recipe.n_points,
             inputs=recipe.inputs,
             noise_std=recipe.noise_std,
-            device=device,
         )
+        self._prompts = scenario.prompts(N_PROMPTS, seed=recipe.seed, device=device)
         try:
             optimum = bayes(recipe.mixture, noise_std=recipe.noise_std)
         except PriormixError:
