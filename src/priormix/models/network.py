@@ -2,6 +2,7 @@
 
 import torch
 from jaxtyping import Float
+from pydantic import PositiveFloat
 from torch import Tensor, nn
 
 from priormix.kinds import Frozen
@@ -11,9 +12,15 @@ from priormix.models.transformer import Transformer
 
 
 class Network(Frozen):
-    """Which network: a token layout and a backbone; by default one that a laptop trains in minutes."""
+    """Which network: a token layout and a backbone; by default one that a laptop trains in minutes.
+
+    `input_std` is the standard deviation of the first map's weights at the start; PyTorch's own start
+    where it is None. Large values tell nearby inputs apart from the first step on, which functions that
+    vary quickly need.
+    """
 
     layout: LayoutName = "paired"
+    input_std: PositiveFloat | None = None
     backbone: AnyBackbone = Transformer(layers=4, heads=4, width=64, positions="none")
 
     def build(self, dim: int, n_points: int, seed: int = 0) -> "InContextNetwork":
@@ -35,6 +42,8 @@ class InContextNetwork(nn.Module):
         self.layout = LAYOUTS[config.layout]
         n_features, width = self.layout.n_features(dim), config.backbone.width
         self.read_in = nn.Linear(n_features, width)
+        if config.input_std is not None:
+            nn.init.normal_(self.read_in.weight, std=config.input_std)
         self.backbone = config.backbone.build(self.layout.n_tokens(n_points))
         self.read_out = nn.Linear(width, 1)
         # a network that starts at the prior mean, zero, does not have to unlearn anything

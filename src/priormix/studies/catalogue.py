@@ -99,7 +99,7 @@ def _recipe(functions: FunctionClass, n_points: int, size: Size, effort: Effort,
     return Recipe(
         mixture=functions,
         n_points=n_points,
-        network=Network(layout="paired", backbone=backbone),
+        network=Network(layout="paired", input_std=effort.input_std, backbone=backbone),
         optimiser=Muon(learning_rate=effort.learning_rate),
         steps=effort.steps,
         batch=effort.batch,

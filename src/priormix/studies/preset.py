@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from priormix.errors import PriormixError
 from priormix.kinds import Frozen
@@ -17,11 +17,12 @@ class Size(Frozen):
 
 
 class Effort(Frozen):
-    """How long a network is trained: `steps` batches of `batch` prompts, at which learning rate."""
+    """How a network is trained: `steps` batches of `batch` prompts, Muon's learning rate, the start."""
 
     steps: PositiveInt
     batch: PositiveInt
-    learning_rate: float
+    learning_rate: PositiveFloat
+    input_std: PositiveFloat | None = None
 
 
 class Preset(Frozen):
@@ -84,14 +85,14 @@ _PRESETS = {
             nonzeros=2,
             n_points=11,
             bar_examples=4,
-            curve_points=40,
+            curve_points=25,
             panel_examples=15,
             n_prompts=2000,
             size=Size(layers=4, heads=4, width=64),
             curve_size=Size(layers=4, heads=4, width=96),
             sizes={},
             linear=Effort(steps=3500, batch=64, learning_rate=3e-3),
-            curve=Effort(steps=1600, batch=64, learning_rate=4e-3),
+            curve=Effort(steps=1900, batch=64, learning_rate=3e-3, input_std=1.5),
             relu=Effort(steps=3500, batch=64, learning_rate=3e-3),
         ),
         Preset(
@@ -112,7 +113,7 @@ _PRESETS = {
                 "large": _STUDY_SIZES["large"],
             },
             linear=Effort(steps=15_000, batch=64, learning_rate=4e-3),
-            curve=Effort(steps=15_000, batch=64, learning_rate=4e-3),
+            curve=Effort(steps=15_000, batch=64, learning_rate=3e-3, input_std=1.5),
             relu=Effort(steps=15_000, batch=64, learning_rate=4e-3),
         ),
         Preset(
@@ -129,7 +130,7 @@ _PRESETS = {
             curve_size=_STUDY_SIZES["large"],
             sizes=_STUDY_SIZES,
             linear=Effort(steps=50_000, batch=512, learning_rate=3e-3),
-            curve=Effort(steps=50_000, batch=512, learning_rate=3e-3),
+            curve=Effort(steps=50_000, batch=512, learning_rate=3e-3, input_std=1.5),
             relu=Effort(steps=50_000, batch=512, learning_rate=3e-3),
         ),
     )
