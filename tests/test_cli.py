@@ -157,6 +157,23 @@ def test_mistakes_on_the_command_line_are_one_line_each(capsys, tmp_path, recipe
     assert "damaged or not a Parquet file" in refuse(capsys, "report", tmp_path)
 
 
+def test_scenarios_that_a_network_cannot_read_are_refused(capsys, tmp_path):
+    backbone = {"kind": "transformer", "layers": 1, "heads": 1, "width": 8, "positions": "learned"}
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(yaml.safe_dump({**RECIPE, "network": {"backbone": backbone}}))
+    assert in_process(capsys, "train", recipe, "--out", tmp_path / "run", "--device", "cpu")[0] == 0
+    for change, complaint in (
+        ({"n_points": 9}, "learned positions for 5 tokens, the prompt needs 9"),
+        ({"functions": {"kind": "dense_linear", "dim": 3}}, "reads inputs with 2 coordinates"),
+        ({"functions": {"kind": "cubic"}}, "functions: unknown function class kind 'cubic'"),
+        ({"name": None}, "name: input should be a valid string"),
+    ):
+        scenario = tmp_path / "scenario.yaml"
+        fields = {"name": "test", "functions": {"kind": "dense_linear", "dim": 2}, "n_points": 5}
+        scenario.write_text(yaml.safe_dump({**fields, **change}))
+        assert complaint in refuse(capsys, "evaluate", tmp_path / "run", "--on", scenario, "--device", "cpu")
+
+
 def test_every_command_explains_itself_with_an_example(capsys):
     for command in ("reproduce", "report", "train", "evaluate", "schema"):
         status, out, _ = in_process(capsys, command, "--help")

@@ -129,6 +129,10 @@ def test_the_schema_is_valid_and_refuses_what_the_recipe_refuses():
             "network.backbone: heads must divide width",
         ),
         ({"optimiser": {"kind": "sgd"}}, "optimiser: unknown optimiser kind 'sgd'; known: adam, muon"),
+        (
+            {"inputs": {"kind": "gaussian", "mean": [0, 1]}},
+            "my.yaml: inputs.mean has 2 entries, but x has 8 coordinates",
+        ),
         ({"noise_std": float("nan")}, "noise_std: input should be a finite number"),
         ({"curriculum": {}}, "curriculum.dims.end must be at most the dim of the mixture (end 20, dim 8)"),
         ({"mixture": {"kind": "os:getcwd"}}, "mixture: function class kind 'os:getcwd' would import code"),

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 
-class PriormixError(Exception):
+class PriormixError(ValueError):
     """A mistake of the user or of the surroundings; its text is meant to be read by a person.
 
     The command line prints the text on one line and exits with status 2.

@@ -40,6 +40,11 @@ class Recipe(Frozen):
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
+    def _inputs_fit(self) -> "Recipe":
+        self.inputs.check_dim(self.mixture.dim)
+        return self
+
+    @model_validator(mode="after")
     def _curriculum_fits(self) -> "Recipe":
         if self.curriculum and self.curriculum.dims.end > self.mixture.dim:
             raise ValueError(

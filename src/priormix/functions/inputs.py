@@ -16,6 +16,9 @@ class InputDistribution(Kind, ABC):
 
     family: ClassVar[Family] = Family("input distribution", "priormix.input_distributions")
 
+    def check_dim(self, dim: int) -> None:
+        """Raise ValueError where this distribution cannot have `dim` coordinates."""
+
     @abstractmethod
     def draw(
         self, shape: tuple[int, int, int], generator: torch.Generator, dtype: torch.dtype
@@ -37,13 +40,20 @@ class GaussianInputs(InputDistribution):
     mean: float | tuple[float, ...] = 0.0
     spectrum: PositiveFloat | tuple[Annotated[float, Field(ge=0)], ...] = 1.0
 
+    def check_dim(self, dim: int) -> None:
+        """Raise ValueError where mean or spectrum have another length than `dim`."""
+        for field, value in (("mean", self.mean), ("spectrum", self.spectrum)):
+            if isinstance(value, tuple) and len(value) != dim:
+                raise ValueError(f"inputs.{field} has {len(value)} entries, but x has {dim} coordinates")
+
     def draw(
         self, shape: tuple[int, int, int], generator: torch.Generator, dtype: torch.dtype
     ) -> Float[Tensor, "B T D"]:
         """Raises ValueError where mean or spectrum have another length than the inputs have coordinates."""
+        self.check_dim(shape[2])
         device = generator.device
-        mean = _per_coordinate("mean", self.mean, shape[2], dtype, device)
-        scale = _per_coordinate("spectrum", self.spectrum, shape[2], dtype, device).sqrt()
+        mean = torch.tensor(self.mean, dtype=dtype, device=device)
+        scale = torch.tensor(self.spectrum, dtype=dtype, device=device).sqrt()
         return torch.randn(shape, generator=generator, dtype=dtype, device=device) * scale + mean
 
 
@@ -75,6 +85,10 @@ class LeadingInputs(InputDistribution):
     base: AnyInputs = GaussianInputs()
     active: PositiveInt
 
+    def check_dim(self, dim: int) -> None:
+        """Raise ValueError where the base cannot have `dim` coordinates."""
+        self.base.check_dim(dim)
+
     def draw(
         self, shape: tuple[int, int, int], generator: torch.Generator, dtype: torch.dtype
     ) -> Float[Tensor, "B T D"]:
@@ -82,11 +96,3 @@ class LeadingInputs(InputDistribution):
         xs = self.base.draw(shape, generator, dtype)
         xs[..., self.active :] = 0
         return xs
-
-
-def _per_coordinate(
-    field: str, value: float | tuple[float, ...], dim: int, dtype: torch.dtype, device: torch.device
-) -> Tensor:
-    if isinstance(value, tuple) and len(value) != dim:
-        raise ValueError(f"inputs.{field} has {len(value)} entries, but x has {dim} coordinates")
-    return torch.tensor(value, dtype=dtype, device=device)

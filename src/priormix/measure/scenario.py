@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from priormix.functions import AnyFunctionClass, AnyInputs, GaussianInputs
 from priormix.kinds import Frozen
@@ -22,6 +22,11 @@ class Scenario(Frozen):
     n_points: PositiveInt = 41
     inputs: AnyInputs = GaussianInputs()
     noise_std: Annotated[float, Field(ge=0)] = 0.0
+
+    @model_validator(mode="after")
+    def _inputs_fit(self) -> "Scenario":
+        self.inputs.check_dim(self.functions.dim)
+        return self
 
     def prompts(self, n_prompts: int, *, seed: int = 0, device: torch.device | str | None = None) -> Prompts:
         """Draw the scenario's prompts; every predictor meets the same ones for the same seed.

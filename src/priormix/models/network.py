@@ -5,6 +5,7 @@ from jaxtyping import Float
 from pydantic import PositiveFloat
 from torch import Tensor, nn
 
+from priormix.errors import PriormixError
 from priormix.kinds import Frozen
 from priormix.models.backbone import AnyBackbone
 from priormix.models.layouts import LAYOUTS, LayoutName
@@ -51,9 +52,9 @@ class InContextNetwork(nn.Module):
         nn.init.zeros_(self.read_out.bias)
 
     def forward(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
-        """Predictions of f(x_t), (B, T); raises ValueError for inputs of another dimension."""
+        """Predictions of f(x_t), (B, T); raises PriormixError for inputs of another dimension."""
         if xs.shape[2] != self.dim:
-            raise ValueError(f"the network reads inputs with {self.dim} coordinates, got {xs.shape[2]}")
+            raise PriormixError(f"the network reads inputs with {self.dim} coordinates, got {xs.shape[2]}")
         states = self.read_in(self.layout.tokens(xs, ys))
         predicted: Tensor = self.read_out(self.layout.predicting(self.backbone(states)))
         return predicted[..., 0]

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from priormix.errors import PriormixError
 from priormix.models.attention import causal_attention
 from priormix.models.backbone import Backbone
 from priormix.models.positions import PositionsName, rotate, sine_table
@@ -64,7 +65,7 @@ class _Stack(nn.Module):
 
     def _learned(self, n_tokens: int) -> Float[Tensor, "S W"]:
         if n_tokens > self.table.shape[0]:
-            raise ValueError(
+            raise PriormixError(
                 f"this network has learned positions for {self.table.shape[0]} tokens, the prompt needs "
                 f"{n_tokens}; use shorter prompts, or a network with sine, rotary or no positions"
             )

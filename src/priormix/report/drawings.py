@@ -74,8 +74,8 @@ DRAWINGS = (
         "5, over many prompts",
         "5",
         "Convex combinations over many prompts",
-        "The weight as a continuous axis; both coefficients are drawn at random. The dashed line fits the "
-        "right features, x and cos(2πx), by least squares to the same examples.",
+        "The weight as a continuous axis; both coefficients are drawn at random. Least squares on the right "
+        "features, x and cos(2πx), is exact on the same examples: it lies below the axis.",
         curve_drawings.draw_weight_axis,
     ),
     Drawing(

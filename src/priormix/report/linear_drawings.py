@@ -22,10 +22,13 @@ def draw_bars(rows: pl.DataFrame) -> Figure:
     for rank, model in enumerate(SINGLES):
         own = errors.filter(pl.col("model") == model).sort("parameter")
         places = np.arange(len(scenarios)) + (rank - 1) * 0.26
-        bars = axes.bar(places, own["mean"], 0.24, color=stroke(model).colour, label=f"pretrained on {model}")
+        axes.bar(places, own["mean"], 0.24, color=stroke(model).colour, label=f"pretrained on {model}")
         spread = [own["mean"] - own["low"], own["high"] - own["mean"]]
         axes.errorbar(places, own["mean"], spread, fmt="none", ecolor="black", capsize=2, linewidth=0.9)
-        axes.bar_label(bars, fmt="%.3f", fontsize=7.5, padding=4)
+        for place, mean, high in zip(places, own["mean"], own["high"], strict=True):
+            axes.annotate(
+                f"{mean:.3f}", (place, high), (0, 3), textcoords="offset points", ha="center", fontsize=7.5
+            )
     optimum = errors.filter(pl.col("model") == "Bayes: mixture").sort("parameter")
     axes.hlines(
         optimum["mean"],
