@@ -31,6 +31,7 @@ def a_reproduced_study():
     for own in ("dense", "sparse"):
         yield row("2", f"{MIXTURE} vs {own}", own, "mse_difference", 0.005)
         yield row("2", f"{own} vs Bayes: {own}", own, "mse_difference", 0.01)
+        yield row("2", f"{own} vs best Lasso", own, "mse_difference", 0.01)
     for nonzeros in range(1, 9):
         share = (nonzeros - 2) / 6
         yield row(
@@ -110,6 +111,7 @@ def test_a_study_in_which_everything_holds_is_reproduced():
         ("C1", lambda r: r.figure == "2" and r.model == f"{MIXTURE} vs dense"),
         ("C1", lambda r: r.figure == "2" and r.model == f"{MIXTURE} vs sparse"),
         ("C1", lambda r: r.figure == "2" and r.model == "dense vs Bayes: dense"),
+        ("C1", lambda r: r.figure == "2" and r.model == "sparse vs best Lasso" and r.scenario == "sparse"),
         ("C2", lambda r: r.figure == "1" and r.scenario == "dense"),
         ("C3", lambda r: r.metric == "mse_difference" and r.figure == "3" and r.parameter == 8),
         ("C3", lambda r: r.metric == "relative_distance" and r.parameter == 2),

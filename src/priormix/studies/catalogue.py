@@ -46,14 +46,14 @@ def relu_models(preset: Preset, seed: int, weights: tuple[float, ...]) -> dict[s
 
 def curve_models(preset: Preset, seed: int) -> dict[str, Recipe]:
     """The three one-dimensional models: on lines, on sinusoids, on both."""
-    classes: dict[str, FunctionClass] = {
-        "linear": line(),
-        "sinusoid": Sinusoid(),
-        "linear + sinusoid": half_and_half(line(), Sinusoid()),
+    classes: dict[str, tuple[FunctionClass, Effort]] = {
+        "linear": (line(), preset.line),
+        "sinusoid": (Sinusoid(), preset.curve),
+        "linear + sinusoid": (half_and_half(line(), Sinusoid()), preset.curve),
     }
     return {
-        name: _recipe(functions, preset.curve_points, preset.curve_size, preset.curve, seed)
-        for name, functions in classes.items()
+        name: _recipe(functions, preset.curve_points, preset.curve_size, effort, seed)
+        for name, (functions, effort) in classes.items()
     }
 
 

@@ -30,7 +30,8 @@ class Preset(Frozen):
 
     `dim` and `nonzeros` are those of the linear classes, `n_points` the points of their prompts;
     `bar_examples` is the number of examples in Figures 1 and 3. `curve_points` is the number of points
-    in one-dimensional prompts (Figures 4 to 6). `n_prompts` prompts are measured in every scenario.
+    in one-dimensional prompts (Figures 4 to 6). Lines alone are learnt at once, so the model that sees
+    nothing else has an effort of its own, `line`. `n_prompts` prompts are measured in every scenario.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Preset(Frozen):
     curve_size: Size
     sizes: dict[str, Size]
     linear: Effort
+    line: Effort
     curve: Effort
     relu: Effort
 
@@ -75,6 +77,7 @@ _PRESETS = {
                 name: Size(layers=1, heads=1, width=8 * (1 + rank)) for rank, name in enumerate(_STUDY_SIZES)
             },
             linear=Effort(steps=10, batch=16, learning_rate=5e-3),
+            line=Effort(steps=10, batch=16, learning_rate=5e-3),
             curve=Effort(steps=10, batch=16, learning_rate=5e-3),
             relu=Effort(steps=10, batch=16, learning_rate=5e-3),
         ),
@@ -92,7 +95,8 @@ _PRESETS = {
             curve_size=Size(layers=4, heads=4, width=96),
             sizes={},
             linear=Effort(steps=3500, batch=64, learning_rate=3e-3),
-            curve=Effort(steps=1900, batch=64, learning_rate=3e-3, input_std=1.5),
+            line=Effort(steps=600, batch=64, learning_rate=3e-3, input_std=1.5),
+            curve=Effort(steps=2500, batch=64, learning_rate=3e-3, input_std=1.5),
             relu=Effort(steps=3500, batch=64, learning_rate=3e-3),
         ),
         Preset(
@@ -113,6 +117,7 @@ _PRESETS = {
                 "large": _STUDY_SIZES["large"],
             },
             linear=Effort(steps=15_000, batch=64, learning_rate=4e-3),
+            line=Effort(steps=15_000, batch=64, learning_rate=3e-3, input_std=1.5),
             curve=Effort(steps=15_000, batch=64, learning_rate=3e-3, input_std=1.5),
             relu=Effort(steps=15_000, batch=64, learning_rate=4e-3),
         ),
@@ -130,6 +135,7 @@ _PRESETS = {
             curve_size=_STUDY_SIZES["large"],
             sizes=_STUDY_SIZES,
             linear=Effort(steps=50_000, batch=512, learning_rate=3e-3),
+            line=Effort(steps=50_000, batch=512, learning_rate=3e-3, input_std=1.5),
             curve=Effort(steps=50_000, batch=512, learning_rate=3e-3, input_std=1.5),
             relu=Effort(steps=50_000, batch=512, learning_rate=3e-3),
         ),
