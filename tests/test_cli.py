@@ -57,6 +57,7 @@ def test_reproduce_leaves_a_report_with_verdicts_and_one_table(study):
     # ten steps of pretraining reproduce nothing, and the report must say so
     assert decided["C2"]["holds"] is not True
     assert f"C2  {decided['C2']['verdict']}" in done.stdout
+    assert "Linear functions of 4 inputs" in page
     table = pl.read_parquet(folder / "results.parquet")
     assert set(table["figure"]) == {"1", "3", "5"}
 

@@ -53,6 +53,7 @@ def write_report(folder: Path) -> Path:
         style=_resource("page.css"),
         verdicts=decided,
         quality=_quality(table),
+        sizes=_sizes(folder / "preset.json"),
         sections=sections,
     )
     write_atomically(folder / "index.html", page.encode())
@@ -82,6 +83,19 @@ def _png(drawing: Drawing, rows: pl.DataFrame) -> bytes:
         figure.savefig(buffer, format="png", dpi=160, metadata={"Software": None})
         plt.close(figure)
     return buffer.getvalue()
+
+
+def _sizes(preset: Path) -> str:
+    """The study's sizes in words; nothing where the folder does not tell them."""
+    try:
+        given = json.loads(preset.read_text(encoding="utf-8"))
+        return (
+            f"Linear functions of {given['dim']} inputs, sparse ones with {given['nonzeros']} nonzero "
+            f"coefficients, {given['n_points']} points a prompt; one-dimensional prompts with "
+            f"{given['curve_points']} points; {given['n_prompts']:,} prompts for every scenario."
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _quality(table: pl.DataFrame) -> list[dict[str, object]]:

@@ -96,7 +96,7 @@ _PRESETS = {
             sizes={},
             linear=Effort(steps=3500, batch=64, learning_rate=3e-3),
             line=Effort(steps=600, batch=64, learning_rate=3e-3, input_std=1.5),
-            curve=Effort(steps=2500, batch=64, learning_rate=3e-3, input_std=1.5),
+            curve=Effort(steps=3600, batch=64, learning_rate=3e-3, input_std=1.5),
             relu=Effort(steps=3500, batch=64, learning_rate=3e-3),
         ),
         Preset(

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from priormix import zoo
 from priormix.errors import PriormixError
-from priormix.files import make_folder, sole_writer
+from priormix.files import make_folder, sole_writer, write_atomically
 from priormix.recipe import Recipe
 from priormix.studies.figure import Bench, Figure
 from priormix.studies.figures import FIGURES
@@ -41,6 +41,7 @@ def run_study(
     chosen = [FIGURES[number] for number in _checked(figures, preset)]
     folder = out / preset.name
     with sole_writer(folder):
+        write_atomically(folder / "preset.json", preset.model_dump_json(indent=2).encode())
         recipes = [
             (f"{name}, seed {seed}" if seeds > 1 else name, recipe)
             for seed in range(seeds)
