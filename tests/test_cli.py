@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import polars as pl
@@ -82,6 +83,23 @@ def test_a_second_reproduce_trains_and_measures_nothing_again(study):
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert {path: path.stat().st_mtime_ns for path in parts} == parts
     assert {verdict["claim"] for verdict in json.loads(again.stdout)["verdicts"]} == {"C2", "C3", "C4"}
+
+
+def test_a_killed_reproduce_goes_on_where_it_stood(tmp_path):
+    command = [Path(sys.executable).with_name("priormix"), "reproduce", "--preset", "smoke", "--figures", "5"]
+    with subprocess.Popen(
+        [*command, "--out", tmp_path, "--device", "cpu"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as victim:
+        deadline = time.monotonic() + 120
+        while not (finished := list(tmp_path.rglob("*.safetensors"))) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        victim.kill()
+    assert finished
+    before = {path: path.stat().st_mtime_ns for path in finished}
+    again = priormix("reproduce", "--preset", "smoke", "--figures", "5", "--out", tmp_path, "--device", "cpu")
+    assert again.returncode == 0, again.stderr
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 3
 
 
 def test_train_then_evaluate(recipe, tmp_path):

@@ -1,6 +1,7 @@
 """The commands; each parses its arguments, calls the room that does the work, and prints."""
 
 import json
+import logging
 import os
 import sys
 import threading
@@ -98,6 +99,8 @@ def train(
     from priormix import training
     from priormix.recipe import read_recipe
 
+    # it would announce the precision, which the recipe has said already
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     with allow_imports(imports):
         wanted = read_recipe(recipe)
         folder = out or Path("runs") / wanted.run_id
