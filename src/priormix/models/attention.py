@@ -11,7 +11,7 @@ def causal_attention(
 ) -> Float[Tensor, "B H S E"]:
     """Softmax attention in which no token sees a later one; shapes (batch, heads, tokens, features)."""
     if queries.device.type == "cpu" and queries.dtype == torch.bfloat16:
-        # torch's fused backward is some thirty times slower here than two small matrix products
+        # torch's fused backward is many times slower here than two small matrix products
         return _explicit(queries, keys, values)
     return functional.scaled_dot_product_attention(queries, keys, values, is_causal=True)
 
