@@ -8,9 +8,9 @@ from matplotlib.ticker import FixedLocator, NullFormatter
 
 from priormix.report.lines import one_line_a_model
 from priormix.report.style import legend_below
+from priormix.studies.names import BOTH, FEATURES, LINEAR, SINUSOID
 
-FEATURES = "least squares on x, cos(2πωx)"
-MODELS = ["linear", "sinusoid", "linear + sinusoid"]
+MODELS = [LINEAR, SINUSOID, BOTH]
 SHARE = "unexplained share of the mean square"
 
 

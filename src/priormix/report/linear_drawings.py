@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 
 from priormix.report.lines import one_line_a_model
 from priormix.report.style import GREY, legend_below, stroke
+from priormix.studies.names import BAYES_MIXTURE, BEST_LASSO, DENSE, LEAST_SQUARES, MIXTURE, SPARSE
 
-MIXTURE = "dense 50% + sparse 50%"
-SINGLES = ["sparse", "dense", MIXTURE]
+SINGLES = [SPARSE, DENSE, MIXTURE]
 MSE = "mean squared error (units of y²)"
 
 
@@ -29,7 +29,7 @@ def draw_bars(rows: pl.DataFrame) -> Figure:
             axes.annotate(
                 f"{mean:.3f}", (place, high), (0, 3), textcoords="offset points", ha="center", fontsize=7.5
             )
-    optimum = errors.filter(pl.col("model") == "Bayes: mixture").sort("parameter")
+    optimum = errors.filter(pl.col("model") == BAYES_MIXTURE).sort("parameter")
     axes.hlines(
         optimum["mean"],
         np.arange(len(scenarios)) - 0.42,
@@ -66,7 +66,7 @@ def draw_nonzeros_sweep(rows: pl.DataFrame) -> Figure:
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.2, 4.2))
     errors = rows.filter(pl.col("metric") == "mse")
     one_line_a_model(
-        left, errors, "parameter", [*SINGLES, "least squares", "best Lasso", "Bayes: mixture"], marker="o"
+        left, errors, "parameter", [*SINGLES, LEAST_SQUARES, BEST_LASSO, BAYES_MIXTURE], marker="o"
     )
     left.set(
         title=f"3a: error after {max(errors['n_examples'].to_list())} examples",
@@ -75,7 +75,7 @@ def draw_nonzeros_sweep(rows: pl.DataFrame) -> Figure:
     )
     left.set_ylim(bottom=0)
     distances = rows.filter(pl.col("metric") == "relative_distance")
-    for single in ("sparse", "dense"):
+    for single in (SPARSE, DENSE):
         own = distances.filter(pl.col("model") == f"{MIXTURE} vs {single}").with_columns(model=pl.lit(single))
         one_line_a_model(right, own, "parameter", marker="o")
     right.axhline(0, color=GREY, linewidth=0.8)

@@ -4,6 +4,7 @@ from priormix.functions import DenseLinear, FunctionClass, Mixture, ReluNetwork,
 from priormix.models import Network, Transformer
 from priormix.optimisation import Muon
 from priormix.recipe import Recipe
+from priormix.studies.names import BOTH, LINEAR, RELU, SINUSOID, SPARSE, weight_name
 from priormix.studies.preset import Effort, Preset, Size
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -36,20 +37,20 @@ def half_and_half(one: FunctionClass, two: FunctionClass) -> Mixture:
 
 def linear_models(preset: Preset, seed: int, weights: tuple[float, ...]) -> dict[str, Recipe]:
     """Models on dense and sparse functions, one for each weight of the dense class."""
-    return _by_weight(preset, dense(preset), sparse(preset), "sparse", preset.linear, weights, seed)
+    return _by_weight(preset, dense(preset), sparse(preset), SPARSE, preset.linear, weights, seed)
 
 
 def relu_models(preset: Preset, seed: int, weights: tuple[float, ...]) -> dict[str, Recipe]:
     """Models on dense functions and ReLU networks, one for each weight of the dense class."""
-    return _by_weight(preset, dense(preset), relu(preset), "ReLU", preset.relu, weights, seed)
+    return _by_weight(preset, dense(preset), relu(preset), RELU, preset.relu, weights, seed)
 
 
 def curve_models(preset: Preset, seed: int) -> dict[str, Recipe]:
     """The three one-dimensional models: on lines, on sinusoids, on both."""
     classes: dict[str, tuple[FunctionClass, Effort]] = {
-        "linear": (line(), preset.line),
-        "sinusoid": (Sinusoid(), preset.curve),
-        "linear + sinusoid": (half_and_half(line(), Sinusoid()), preset.curve),
+        LINEAR: (line(), preset.line),
+        SINUSOID: (Sinusoid(), preset.curve),
+        BOTH: (half_and_half(line(), Sinusoid()), preset.curve),
     }
     return {
         name: _recipe(functions, preset.curve_points, preset.curve_size, effort, seed)
@@ -63,13 +64,6 @@ def sized_models(preset: Preset, other: FunctionClass, effort: Effort, seed: int
     return {
         name: _recipe(functions, preset.n_points, size, effort, seed) for name, size in preset.sizes.items()
     }
-
-
-def weight_name(weight: float, other: str) -> str:
-    """The name of the model in whose pretraining the dense class had that weight."""
-    if weight == 0:
-        return other
-    return "dense" if weight == 1 else f"dense {weight:.0%} + {other} {1 - weight:.0%}"
 
 
 def _by_weight(

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import polars as pl
 
+from priormix.studies.names import BEST_LASSO, BOTH, DENSE, LINEAR, MIXTURE, SINUSOID, SPARSE
+
 Side = Literal["below", "above"]
 
 # in units of Var f: a difference in error that counts as none, and one that counts as failing
@@ -92,18 +94,20 @@ def _as_good_as_single_class(table: pl.DataFrame) -> Iterable[Check]:
     That is what the study and Garg et al. call near-optimal: least squares on dense functions, where it is
     exact Bayes, and the Lasso on sparse ones, which exact Bayes still beats.
     """
-    for own, yardstick in (("dense", "Bayes: dense"), ("sparse", "best Lasso")):
+    for own, yardstick in ((DENSE, "Bayes: dense"), (SPARSE, BEST_LASSO)):
         learnt = _one(table, "2", "mse_difference", f"{own} vs {yardstick}", own)
         what = f"error of the {own} model minus that of {yardstick} on {own} functions, all prefixes"
         yield _check(what, learnt, AS_GOOD, "below")
-        row = _one(table, "2", "mse_difference", f"{_MIXTURE} vs {own}", own)
+        row = _one(table, "2", "mse_difference", f"{MIXTURE} vs {own}", own)
         what = f"error of the half-half model minus that of the {own} model on {own} functions, all prefixes"
         yield _check(what, row, AS_GOOD, "below")
 
 
 def _fails_on_other_class(table: pl.DataFrame) -> Iterable[Check]:
     rows = table.filter(
-        pl.col("figure") == "1", pl.col("metric") == "mse_difference", pl.col("model") == "dense vs sparse"
+        pl.col("figure") == "1",
+        pl.col("metric") == "mse_difference",
+        pl.col("model") == f"{DENSE} vs {SPARSE}",
     ).sort("parameter")
     on_sparse, on_dense = rows.row(0, named=True), rows.row(-1, named=True)
     flipped = {**on_dense, "mean": -on_dense["mean"], "low": -on_dense["high"], "high": -on_dense["low"]}
@@ -123,8 +127,8 @@ def _meets_ends_only(table: pl.DataFrame) -> Iterable[Check]:
     sweep = table.filter(pl.col("figure") == "3", pl.col("metric") == "relative_distance")
     densest = max(sweep["parameter"].to_list())
     sparsest = min(table.filter(pl.col("figure") == "1", pl.col("metric") == "mse")["parameter"].to_list())
-    for single, end in (("sparse", sparsest), ("dense", densest)):
-        pair = f"{_MIXTURE} vs {single}"
+    for single, end in ((SPARSE, sparsest), (DENSE, densest)):
+        pair = f"{MIXTURE} vs {single}"
         row = _one(table, "3", "mse_difference", pair, "nnz", end)
         what = f"error of the half-half model minus that of the {single} model at nnz {end:g}"
         yield _check(what, row, AS_GOOD, "below")
@@ -134,8 +138,8 @@ def _meets_ends_only(table: pl.DataFrame) -> Iterable[Check]:
     between = sweep.filter(pl.col("parameter") > sparsest, pl.col("parameter") < densest)
     nearer = between.group_by("parameter").agg(pl.col("mean").min()).sort("mean", "parameter")
     farthest = nearer["parameter"].to_list()[-1]
-    for single in ("sparse", "dense"):
-        row = _one(table, "3", "relative_distance", f"{_MIXTURE} vs {single}", "nnz", farthest)
+    for single in (SPARSE, DENSE):
+        row = _one(table, "3", "relative_distance", f"{MIXTURE} vs {single}", "nnz", farthest)
         what = f"relative distance of the half-half model from the {single} model at nnz {farthest:g}"
         yield _check(what, row, AGREES, "above")
 
@@ -153,12 +157,12 @@ def _no_model_fits_combinations(table: pl.DataFrame) -> Iterable[Check]:
     features = halfway.filter(~pl.col("model").is_in(_CURVE_MODELS)).row(0, named=True)
     yield _check("unexplained share at weight 0.5, least squares on x and cos(2πx)", features, FITS, "below")
     for weight, name in ((0.0, "cosine"), (1.0, "line")):
-        row = _one(table, "5", "unexplained_share", "linear + sinusoid", "weight", weight)
+        row = _one(table, "5", "unexplained_share", BOTH, "weight", weight)
         yield _check(f"unexplained share of the model on both classes, on a {name} alone", row, FITS, "below")
 
 
 def _fails_at_rare_frequencies(table: pl.DataFrame) -> Iterable[Check]:
-    for model in ("sinusoid", "linear + sinusoid"):
+    for model in (SINUSOID, BOTH):
         common = _one(table, "6", "unexplained_share", model, "frequency", 1.0)
         yield _check(
             f"unexplained share of the {model} model at the common frequency 1", common, FITS, "below"
@@ -184,8 +188,7 @@ def _check(what: str, row: dict[str, Any], threshold: float, side: Side) -> Chec
     return Check(what, row["mean"], row["low"], row["high"], threshold, side)
 
 
-_MIXTURE = "dense 50% + sparse 50%"
-_CURVE_MODELS = ("linear", "sinusoid", "linear + sinusoid")
+_CURVE_MODELS = (LINEAR, SINUSOID, BOTH)
 _CLAIMS = {
     "C1": (
         "On a class in the mixture, the mixture model is as good as the single-class model.",

@@ -14,11 +14,10 @@ from priormix.recipe import Recipe
 from priormix.streams import generator as stream
 from priormix.studies.catalogue import curve_models, line
 from priormix.studies.figure import Bench, Figure, rows_at
+from priormix.studies.names import FEATURES, LINEAR
 from priormix.studies.preset import Preset
 from priormix.studies.results import Row
 
-LINEAR, SINUSOID, BOTH = "linear", "sinusoid", "linear + sinusoid"
-FEATURES = "least squares on x, cos(2πωx)"
 GRID_POINTS = 256
 GRID_HALF_WIDTH = 2.5
 PANEL_SEED = 7

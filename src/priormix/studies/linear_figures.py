@@ -14,19 +14,17 @@ from priormix.studies.catalogue import (
     relu_models,
     sized_models,
     sparse,
-    weight_name,
 )
 from priormix.studies.figure import Bench, Figure, rows_at
+from priormix.studies.names import BAYES_MIXTURE, BEST_LASSO, DENSE, MIXTURE, RELU, SPARSE
 from priormix.studies.preset import Preset
 from priormix.studies.references import (
-    BEST_LASSO,
     linear_references,
     relu_references,
     with_best_lasso,
 )
 from priormix.studies.results import Row
 
-DENSE, MIXTURE, SPARSE = (weight_name(weight, "sparse") for weight in (1.0, 0.5, 0.0))
 BAR_WEIGHTS = (0.0, 1.0, 0.5)
 
 
@@ -37,7 +35,7 @@ def _bars(bench: Bench) -> Iterator[Row]:
     classes: dict[str, tuple[int, FunctionClass]] = {
         f"nnz {preset.nonzeros}": (preset.nonzeros, sparse(preset)),
         f"nnz {middling}": (middling, sparse(preset, middling)),
-        "dense": (preset.dim, dense(preset)),
+        DENSE: (preset.dim, dense(preset)),
     }
     for name, (nonzeros, functions) in classes.items():
         evaluation = _on_linear(bench, name, functions)
@@ -52,7 +50,7 @@ def _weight_curves(bench: Bench) -> Iterator[Row]:
     for name, functions in classes.items():
         evaluation = _on_linear(bench, name, functions)
         yield from _errors(evaluation, range(preset.n_points))
-        pairs = [(name, f"Bayes: {name}"), (name, BEST_LASSO), (MIXTURE, name), (MIXTURE, "Bayes: mixture")]
+        pairs = [(name, f"Bayes: {name}"), (name, BEST_LASSO), (MIXTURE, name), (MIXTURE, BAYES_MIXTURE)]
         yield from _differences(evaluation, pairs, None)
 
 
@@ -73,7 +71,7 @@ def _nonzeros_sweep(bench: Bench) -> Iterator[Row]:
 
 def _relu_curves(bench: Bench) -> Iterator[Row]:
     """Figure 7: learning curves on dense functions and on ReLU networks for every weight."""
-    for name, functions in {"dense": dense(bench.preset), "ReLU": relu(bench.preset)}.items():
+    for name, functions in {DENSE: dense(bench.preset), RELU: relu(bench.preset)}.items():
         yield from _errors(_on_networks(bench, name, functions), range(bench.preset.n_points))
 
 
@@ -137,5 +135,5 @@ LINEAR_FIGURES = (
     Figure(3, partial(linear_models, weights=BAR_WEIGHTS), _nonzeros_sweep),
     Figure(7, partial(relu_models, weights=WEIGHTS), _relu_curves),
     Figure(8, partial(_sized, SPARSE), partial(_size_curves, SPARSE)),
-    Figure(9, partial(_sized, "ReLU"), partial(_size_curves, "ReLU")),
+    Figure(9, partial(_sized, RELU), partial(_size_curves, RELU)),
 )

@@ -7,21 +7,21 @@ from priormix.posterior import bayes
 from priormix.predictors import KNearestNeighbours, Lasso, LeastSquares
 from priormix.predictors.base import Predictor
 from priormix.studies.catalogue import dense, half_and_half, sparse
+from priormix.studies.names import BAYES_MIXTURE, BEST_LASSO, LEAST_SQUARES
 from priormix.studies.preset import Preset
 
 PENALTIES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
-BEST_LASSO = "best Lasso"
 
 
 def linear_references(preset: Preset) -> dict[str, Predictor]:
     """Least squares, the Lasso at every penalty, and exact Bayes for each class and their mixture."""
     lassos = {f"Lasso {penalty:g}": Lasso(penalties=(penalty,)) for penalty in PENALTIES}
     return {
-        "least squares": LeastSquares(),
+        LEAST_SQUARES: LeastSquares(),
         **lassos,
         "Bayes: dense": bayes(dense(preset)),
         "Bayes: sparse": bayes(sparse(preset)),
-        "Bayes: mixture": bayes(half_and_half(dense(preset), sparse(preset))),
+        BAYES_MIXTURE: bayes(half_and_half(dense(preset), sparse(preset))),
     }
 
 
@@ -38,4 +38,4 @@ def with_best_lasso(evaluation: Evaluation) -> Evaluation:
 
 def relu_references() -> dict[str, Predictor]:
     """Least squares and nearest neighbours."""
-    return {"least squares": LeastSquares(), "3 nearest neighbours": KNearestNeighbours(neighbours=3)}
+    return {LEAST_SQUARES: LeastSquares(), "3 nearest neighbours": KNearestNeighbours(neighbours=3)}

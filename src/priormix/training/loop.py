@@ -91,14 +91,16 @@ class _Stepper:
         self._model, *self._optimisers = self._fabric.setup(
             self.network, *recipe.optimiser.build(self.network)
         )
-        self._peaks = [optimiser.param_groups[0]["lr"] for optimiser in self._optimisers]
+        groups = [group for optimiser in self._optimisers for group in optimiser.param_groups]
+        self._peaks = [(group, group["lr"]) for group in groups]
         self.device = self._fabric.device
 
     def step(self, step: int) -> Tensor:
         """Take the step and return its loss, a scalar on the device; nothing here waits for the device."""
         factor = self.recipe.schedule.factor(step, self.recipe.steps)
-        for optimiser, peak in zip(self._optimisers, self._peaks, strict=True):
-            optimiser.param_groups[0]["lr"] = peak * factor
+        for group, peak in self._peaks:
+            group["lr"] = peak * factor
+        for optimiser in self._optimisers:
             optimiser.zero_grad()
         prompts = training_batch(self.recipe, step, self.device)
         loss: Tensor = (self._model(prompts.xs, prompts.ys) - prompts.ys).square().mean()
