@@ -19,7 +19,6 @@ from posterior_oracle import (
 from predictor_contract import check_degenerate_prompts, check_precision, check_predictor, gaussian_prompts
 from priormix.errors import PriormixError
 from priormix.functions import (
-    Combination,
     DecisionTree,
     DenseLinear,
     GivenLinear,
@@ -227,13 +226,8 @@ def test_the_number_of_threads_is_put_back_even_after_an_error() -> None:
         torch.set_num_threads(1)
 
 
-@pytest.mark.parametrize(
-    "lacking",
-    [ReluNetwork(dim=2), DecisionTree(dim=2), Combination(parts=(DenseLinear(dim=2),), weights=(1.0,))],
-)
-def test_a_class_without_an_exact_posterior_is_named(
-    lacking: ReluNetwork | DecisionTree | Combination,
-) -> None:
+@pytest.mark.parametrize("lacking", [ReluNetwork(dim=2), DecisionTree(dim=2)])
+def test_a_class_without_an_exact_posterior_is_named(lacking: ReluNetwork | DecisionTree) -> None:
     nested = Mixture(components=(DenseLinear(dim=2), Mixture(components=(DenseLinear(dim=2), lacking))))
     for function_class in (lacking, nested):
         with pytest.raises(PriormixError, match=lacking.kind) as raised:

@@ -15,13 +15,14 @@ if TYPE_CHECKING:
         DecisionTree,
         DenseLinear,
         FunctionClass,
+        GaussianProcess,
         Mixture,
         ReluNetwork,
         Sinusoid,
         SparseLinear,
     )
     from priormix.measure import Scenario, learning_curve
-    from priormix.posterior import bayes
+    from priormix.posterior import bayes, near_bayes
     from priormix.prompts import Prompts
     from priormix.recipe import Recipe
     from priormix.training import train
@@ -32,6 +33,7 @@ _HOMES = {
     "DecisionTree": "priormix.functions",
     "DenseLinear": "priormix.functions",
     "FunctionClass": "priormix.functions",
+    "GaussianProcess": "priormix.functions",
     "Mixture": "priormix.functions",
     "PriormixError": "priormix.errors",
     "Prompts": "priormix.prompts",
@@ -43,6 +45,7 @@ _HOMES = {
     "bayes": "priormix.posterior",
     "learning_curve": "priormix.measure",
     "load": "priormix.zoo",
+    "near_bayes": "priormix.posterior",
     "train": "priormix.training",
 }
 
@@ -51,6 +54,7 @@ __all__ = [
     "DecisionTree",
     "DenseLinear",
     "FunctionClass",
+    "GaussianProcess",
     "Mixture",
     "PriormixError",
     "Prompts",
@@ -62,6 +66,7 @@ __all__ = [
     "bayes",
     "learning_curve",
     "load",
+    "near_bayes",
     "predictors",
     "train",
 ]

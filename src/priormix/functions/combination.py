@@ -18,7 +18,7 @@ class SummedFunctions(Functions):
         self.parts = parts
         self.weights = weights
         first = parts[0].component
-        self.component = single_component(first.shape[0], first.device)
+        self.component = first if len(parts) == 1 else single_component(first.shape[0], first.device)
 
     def __call__(self, xs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T"]:
         terms = [weight * part(xs) for weight, part in zip(self.weights, self.parts, strict=True)]
@@ -29,7 +29,7 @@ class Combination(FunctionClass):
     """f = Σ_i weights_i f_i with an independent f_i from every part.
 
     A convex combination has weights that are not negative and sum to 1; any other weights are allowed
-    too.
+    too. One part alone is that part scaled, and keeps its components; a sum is one component.
     """
 
     kind: Literal["combination"] = "combination"
@@ -43,6 +43,11 @@ class Combination(FunctionClass):
             raise ValueError(f"{len(self.parts)} parts need as many weights, got {len(self.weights)}")
         derive(self, dim=shared_dim(self.dim, self.parts))
         return self
+
+    @property
+    def n_components(self) -> int:
+        """Number C of components: those of the part where there is one part, else 1."""
+        return self.parts[0].n_components if len(self.parts) == 1 else 1
 
     def draw(self, n: int, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> SummedFunctions:
         """Draw n sums, each of one function from every part."""

@@ -78,12 +78,14 @@ class UniformInputs(InputDistribution):
         return self.low + (self.high - self.low) * unit
 
 
-class LeadingInputs(InputDistribution):
-    """Inputs from `base` of which only the first `active` coordinates are kept, others 0 [garg2022]."""
+class WrappedInputs(InputDistribution, ABC):
+    """Inputs from `base`, changed.
 
-    kind: Literal["leading"] = "leading"
+    What a wrapper draws for itself it draws after the base, as many numbers whatever its settings are.
+    Distributions that differ only in the settings of their wrappers then share everything else.
+    """
+
     base: AnyInputs = GaussianInputs()
-    active: PositiveInt
 
     def check_dim(self, dim: int) -> None:
         """Raise ValueError where the base cannot have `dim` coordinates."""
@@ -93,6 +95,20 @@ class LeadingInputs(InputDistribution):
         self, shape: tuple[int, int, int], generator: torch.Generator, dtype: torch.dtype
     ) -> Float[Tensor, "B T D"]:
         """Inputs of shape (B, T, D) on the generator's device."""
-        xs = self.base.draw(shape, generator, dtype)
+        return self.changed(self.base.draw(shape, generator, dtype), generator)
+
+    @abstractmethod
+    def changed(self, xs: Float[Tensor, "B T D"], generator: torch.Generator) -> Float[Tensor, "B T D"]:
+        """The base's inputs as this distribution has them; may write into `xs`."""
+
+
+class LeadingInputs(WrappedInputs):
+    """Inputs from `base` of which only the first `active` coordinates are kept, others 0 [garg2022]."""
+
+    kind: Literal["leading"] = "leading"
+    active: PositiveInt
+
+    def changed(self, xs: Float[Tensor, "B T D"], generator: torch.Generator) -> Float[Tensor, "B T D"]:
+        """The inputs with zeros from coordinate `active` on."""
         xs[..., self.active :] = 0
         return xs

@@ -13,6 +13,7 @@ from torch import Tensor
 from priormix.errors import PriormixError
 from priormix.functions import FunctionClass
 from priormix.posterior.evidence import Evidence
+from priormix.posterior.stand_ins import stand_in
 from priormix.predictors.base import ClassicalPredictor, Prediction, Predictor
 
 # float64 numbers in one array of prompts worked on together: what a processor's cache holds a few of,
@@ -125,13 +126,23 @@ def exact_for(function_class: type[_Class]) -> Callable[[_Build[_Class]], _Build
     return register
 
 
+def has_exact_posterior(function_class: FunctionClass) -> bool:
+    """Whether a maker of exact predictors is registered for the class; its parts may still lack one."""
+    return any(ancestor in _builds for ancestor in type(function_class).__mro__)
+
+
 def exact_predictor(function_class: FunctionClass, noise_std: float) -> PosteriorPredictor:
     """The exact predictor of a class; raises PriormixError where none is known."""
     for ancestor in type(function_class).__mro__:
         if ancestor in _builds:
             return _builds[ancestor](function_class, noise_std)
     approximate = ", ".join(ClassicalPredictor.family.members())
+    nearest = (
+        "priormix.posterior.near_bayes stands in a Gaussian process with the same covariance for it; "
+        if stand_in(function_class)
+        else ""
+    )
     raise PriormixError(
         f"no exact posterior is known for the function class {function_class.kind!r}; "
-        f"approximate predictors: {approximate}"
+        f"{nearest}approximate predictors: {approximate}"
     )

@@ -24,9 +24,16 @@ class Regression(ABC):
 
     @abstractmethod
     def step(
-        self, x: Float[Tensor, "S *batch B"], y: Float[Tensor, " B"]
+        self,
+        x: Float[Tensor, "S *batch B"],
+        y: Float[Tensor, "... B"],
+        known: Float[Tensor, "... B"] | None = None,
     ) -> tuple[Float[Tensor, "*batch B"], Float[Tensor, "*batch B"]]:
-        """Mean and variance of f(x) from the points before it; then (x, y) is observed."""
+        """Mean and variance of f(x) from the points before it; then (x, y) is observed.
+
+        `y` holds a label for all hypotheses or one for each. Where a known part of f was subtracted from
+        the labels, `known` is its squared size, as its rounding errors are in them.
+        """
 
     @abstractmethod
     def evidence(self) -> Evidence:
@@ -55,7 +62,10 @@ class NoisyRegression(Regression):
         self._log_density = torch.zeros_like(prior_mean[0])
 
     def step(
-        self, x: Float[Tensor, "S *batch B"], y: Float[Tensor, " B"]
+        self,
+        x: Float[Tensor, "S *batch B"],
+        y: Float[Tensor, "... B"],
+        known: Float[Tensor, "... B"] | None = None,
     ) -> tuple[Float[Tensor, "*batch B"], Float[Tensor, "*batch B"]]:
         mean = (self.coefficients * x).sum(0)
         image = (self._root * x[:, None]).sum(0)
@@ -83,8 +93,8 @@ class NoiseFreeRegression(Regression):
 
     A point is in the span of the earlier ones, and its value determined, where its part outside is
     below tolerance/4 of its length. The value is met where the residual is below tolerance · |w| |x|, x
-    being the longest point so far. Both are widened by √(1 + leverage), by which rounding errors of the
-    earlier labels are magnified.
+    being the longest point so far, or that share of a known part that was subtracted. Both are widened by
+    √(1 + leverage), by which rounding errors of the earlier labels are magnified.
     """
 
     def __init__(self, prior_mean: Float[Tensor, "S *batch B"], prior_std: float, tolerance: float) -> None:
@@ -94,13 +104,16 @@ class NoiseFreeRegression(Regression):
         self._tolerance = tolerance
         self._free = _identity(prior_mean) * (prior_std > 0)
         self._root = torch.zeros_like(self._free)
-        self._longest = torch.zeros_like(prior_mean[0])
+        self._longest = self._known = torch.zeros_like(prior_mean[0])
         self._rank = torch.zeros_like(self._longest, dtype=torch.long)
         self._misfit = self._log_volume = self._longest
         self._point_masses = self._rank
 
     def step(
-        self, x: Float[Tensor, "S *batch B"], y: Float[Tensor, " B"]
+        self,
+        x: Float[Tensor, "S *batch B"],
+        y: Float[Tensor, "... B"],
+        known: Float[Tensor, "... B"] | None = None,
     ) -> tuple[Float[Tensor, "*batch B"], Float[Tensor, "*batch B"]]:
         mean = (self.coefficients * x).sum(0)
         # projected twice, as once leaves rounding errors of the size of x
@@ -114,7 +127,9 @@ class NoiseFreeRegression(Regression):
 
         residual = y - mean
         self._longest = self._longest.maximum(length)
-        self._judge(residual, widening, is_new, rounding * self._longest * self._size())
+        if known is not None:
+            self._known = self._known.maximum(known)
+        self._judge(residual, widening, is_new, rounding * (self._longest * self._size() + self._known))
         self._log_volume = self._log_volume + variance.where(is_new, widening).log() + _LOG_2PI
         direction = (outside / distance).where(is_new, 0)
         gain = direction + ((self._root * image).sum(1) / widening).where(~is_new, 0)

@@ -1,0 +1,92 @@
+"""Exact posterior of a wave of unknown frequency, alone or beside one known feature such as a line."""
+
+from math import pi
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from priormix.posterior.base import Posterior, PosteriorPredictor
+from priormix.posterior.few_points import Repeats, few_points
+from priormix.posterior.hypotheses import GammaFrequency, Hypotheses, Wave
+from priormix.posterior.likelihood import NoisyLikelihood
+from priormix.posterior.modes import from_modes
+from priormix.posterior.quadrature import integrate
+from priormix.posterior.table import Table
+from priormix.posterior.waves import FreeWave, Points, Problem, Queries
+
+
+class FrequencyPosterior(PosteriorPredictor):
+    """f(x) = known(x) + u·φ(x) + A cos(2πωx) with ω ~ Gamma, given which f is a Gaussian regression.
+
+    Frequencies are searched up to twice that which is exceeded with probability 1e-12, so that
+    frequencies far out of the distribution are found too.
+
+    With label noise every prefix is an integral over ω, by quadrature that splits its panels where the
+    density needs it. Without noise the result is the limit of vanishing noise: an integral while there
+    are no more points than unknown coefficients; then the posterior sits on single frequencies, those
+    that interpolate the context, or the best fit where none does.
+
+    `refinement` divides every step of the grids. They resolve the wave up to |x| = 4 and are made finer
+    for prompts that reach further, up to 64 times; beyond |x| = 256 frequencies may be missed.
+    """
+
+    def __init__(self, group: Hypotheses, noise_std: float, refinement: int = 1) -> None:
+        free, fixed = _parted(group.waves)
+        assert isinstance(free.frequency, GammaFrequency)
+        self.wave = FreeWave(free.mean, free.std, free.frequency.shape, free.frequency.scale)
+        self.refinement = refinement
+        super().__init__(1, noise_std, state_size=self.wave.panels(refinement))
+        self._slope = float(group.mean[0, 0])
+        self._known = [(wave.mean, _number(wave)) for wave in fixed if wave.mean != 0]
+        unknown = [(wave.std, _number(wave)) for wave in fixed if wave.std > 0]
+        self._slope_std = float(group.variance[0, 0].sqrt())
+        self._unknown = unknown[0] if unknown else None
+        if self._unknown is not None and self._slope_std > 0:
+            raise ValueError("beside an unknown frequency at most one coefficient may be unknown")
+
+    @property
+    def has_feature(self) -> bool:
+        """Whether the known feature φ has an unknown coefficient."""
+        return self._slope_std > 0 or self._unknown is not None
+
+    def posterior(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"], tolerance: float) -> Posterior:
+        """The posterior for float64 prompts whose labels are exact to a relative `tolerance`."""
+        x = xs[..., 0].T.contiguous()
+        known = self._slope * x
+        for amplitude, frequency in self._known:
+            known = known + amplitude * torch.cos(2 * pi * frequency * x)
+        feature = self._slope_std * x
+        if self._unknown is not None:
+            feature = self._unknown[0] * torch.cos(2 * pi * self._unknown[1] * x)
+        problem = Problem(
+            Points(x, feature, ys.T - known),
+            known,
+            self.wave,
+            self.has_feature,
+            self.refinement,
+            tolerance,
+        )
+        table = Table.empty(problem)
+        if self.noise_std > 0:
+            likelihood = NoisyLikelihood(
+                problem.points, Queries.after(problem.points), self.wave, self.noise_std, self.has_feature
+            )
+            for rows, n_panels in problem.rows():
+                table.write(rows, *integrate(likelihood, rows, self.wave.highest, n_panels))
+        else:
+            repeats = Repeats.of(problem)
+            few_points(problem, repeats, table)
+            from_modes(problem, repeats, table)
+        return table.posterior()
+
+
+def _parted(waves: tuple[Wave, ...]) -> tuple[Wave, list[Wave]]:
+    """The wave whose frequency is unknown, and the others."""
+    (free,) = [wave for wave in waves if isinstance(wave.frequency, GammaFrequency)]
+    return free, [wave for wave in waves if wave is not free]
+
+
+def _number(wave: Wave) -> float:
+    assert not isinstance(wave.frequency, GammaFrequency)
+    return wave.frequency
