@@ -7,6 +7,7 @@ from scipy import stats
 
 from priormix.functions import DenseLinear, Mixture, SparseLinear
 from priormix.measure import Scenario, evaluate, learning_curve, mean_over_prompts, ratio_of_means
+from priormix.posterior import bayes
 from priormix.predictors import Averaging, LeastSquares
 
 
@@ -83,3 +84,15 @@ def test_relative_distance_is_one_between_the_two_themselves_and_zero_to_itself(
         measured.relative_distance("a", "b", "a", "b").mean[3:], torch.ones(3, dtype=torch.float64)
     )
     assert (measured.relative_distance("a", "a", "a", "b").mean[3:] == 0).all()
+
+
+def test_exact_bayes_mixtures_keep_their_log_posterior_and_others_have_none():
+    mixture = Mixture(components=(DenseLinear(dim=3), SparseLinear(dim=3, nonzeros=1)))
+    scenario = Scenario(name="mixed", functions=mixture, n_points=5)
+    exact = bayes(mixture)
+    measured = evaluate({"a": LeastSquares(), "b": exact}, scenario, 40)
+    prompts = scenario.prompts(40)
+    assert set(measured.log_component) == {"b"}
+    assert torch.equal(measured.log_component["b"], exact.predict(prompts.xs, prompts.ys).log_component)
+    chosen = measured.log_component["b"].argmax(-1)[:, -1]
+    assert (chosen == prompts.component).double().mean() > 0.9

@@ -1,7 +1,7 @@
 """Every predictor on the same prompts."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -9,7 +9,8 @@ from torch import Tensor
 
 from priormix.measure.intervals import Estimate, mean_over_prompts, ratio_of_means
 from priormix.measure.scenario import Scenario
-from priormix.predictors.base import Predictor
+from priormix.predictors.base import Prediction, Predictor
+from priormix.prompts import Prompts
 
 
 @dataclass(frozen=True)
@@ -17,13 +18,16 @@ class Evaluation:
     """What named predictors said on N prompts of a scenario, beside the noise-free truth.
 
     Attributes:
-        values: f(x), (N, T).
-        means: each predictor's predictions, (N, T).
+        values: f(x) at the point asked for after 0, ..., T − 1 examples, (N, T).
+        means: each predictor's predictions, (N, T); NaN where it was not asked.
+        log_component: log posterior of each component before y_t is seen, (N, T, C), of the predictors that
+            know it: exact Bayes mixtures.
     """
 
     scenario: Scenario
     values: Float[Tensor, "N T"]
     means: Mapping[str, Float[Tensor, "N T"]]
+    log_component: Mapping[str, Float[Tensor, "N T C"]] = field(default_factory=dict)
 
     @property
     def n_prompts(self) -> int:
@@ -67,10 +71,65 @@ def evaluate(
     scenario: Scenario,
     n_prompts: int = 1000,
     *,
+    n_examples: Sequence[int] | None = None,
     seed: int = 0,
     device: torch.device | str | None = None,
 ) -> Evaluation:
-    """Let every predictor meet the same n_prompts prompts of the scenario."""
+    """Let every predictor meet the same n_prompts prompts of the scenario.
+
+    A scenario with a query costs T calls in place of one, on 1, ..., T points: after every number of
+    examples there is another point to ask for. `n_examples` limits that to some numbers of examples; all
+    others are NaN. Raises ValueError for a number of examples that the prompts do not have.
+    """
     prompts = scenario.prompts(n_prompts, seed=seed, device=device)
-    means = {name: predictor.predict(prompts.xs, prompts.ys).mean for name, predictor in predictors.items()}
-    return Evaluation(scenario, prompts.values, means)
+    queries = scenario.queries(n_prompts, seed=seed, device=device) if scenario.query else None
+    wanted = _checked(n_examples, scenario.n_points)
+    means, log_component = {}, {}
+    for name, predictor in predictors.items():
+        if queries is None:
+            prediction = _only_after(wanted, predictor.predict(prompts.xs, prompts.ys))
+        else:
+            prediction = _one_by_one(predictor, prompts, queries, wanted)
+        means[name] = prediction.mean
+        if prediction.log_component is not None:
+            log_component[name] = prediction.log_component
+    return Evaluation(scenario, prompts.values if queries is None else queries.values, means, log_component)
+
+
+def _one_by_one(predictor: Predictor, prompts: Prompts, queries: Prompts, wanted: list[int]) -> Prediction:
+    """Predictions of query k from the first k examples, for the wanted k."""
+    mean = torch.full_like(prompts.ys, torch.nan)
+    log_component = None
+    for k in wanted:
+        xs = torch.cat([prompts.xs[:, :k], queries.xs[:, k : k + 1]], 1)
+        # the label of the query is not known to anybody; a predictor's mean does not depend on it
+        ys = torch.cat([prompts.ys[:, :k], torch.zeros_like(prompts.ys[:, :1])], 1)
+        answer = predictor.predict(xs, ys)
+        mean[:, k] = answer.mean[:, k]
+        if answer.log_component is not None:
+            if log_component is None:
+                shape = (*mean.shape, answer.log_component.shape[2])
+                log_component = mean.new_full(shape, torch.nan)
+            log_component[:, k] = answer.log_component[:, k]
+    return Prediction(mean, log_component=log_component)
+
+
+def _only_after(wanted: list[int], prediction: Prediction) -> Prediction:
+    """The prediction with NaN after all other numbers of examples."""
+    mean, log_component = prediction.mean, prediction.log_component
+    others = torch.ones(mean.shape[1], dtype=torch.bool, device=mean.device)
+    others[wanted] = False
+    if log_component is not None:
+        log_component = log_component.masked_fill(others[:, None], torch.nan)
+    return Prediction(mean.masked_fill(others, torch.nan), log_component=log_component)
+
+
+def _checked(n_examples: Sequence[int] | None, n_points: int) -> list[int]:
+    if n_examples is None:
+        return list(range(n_points))
+    beyond = [k for k in n_examples if not 0 <= k < n_points]
+    if beyond:
+        raise ValueError(
+            f"prompts of {n_points} points have 0 to {n_points - 1} examples, asked for {beyond}"
+        )
+    return sorted(set(n_examples))
