@@ -5,8 +5,8 @@ of a prefix are multivariate normal under each of them. Nothing is recursive and
 the package: each prefix, hypothesis and prompt is worked out by itself, from its full covariance.
 """
 
-from dataclasses import dataclass
-from itertools import combinations, pairwise
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise, product
 
 import mpmath
 import numpy as np
@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from torch import Tensor
 
-from priormix.functions import DenseLinear, FunctionClass, GivenLinear, Mixture, SparseLinear
+from priormix.functions import Combination, DenseLinear, FunctionClass, GivenLinear, Mixture, SparseLinear
 from priormix.predictors import Prediction
 
 # small enough that terms of order σ² are far below 1e-8, and every power of σ is told apart
@@ -44,11 +44,24 @@ def hypotheses(function_class: FunctionClass, weight: float = 1.0, offset: int =
         supports = list(combinations(range(d), s))
         covariances = [np.diag(np.isin(range(d), support) / s) for support in supports]
         return [Hypothesis(weight / len(supports), offset, np.zeros(d), c) for c in covariances]
+    if isinstance(function_class, Combination):
+        return [replace(h, weight=weight * h.weight, component=offset) for h in _sums(function_class)]
     assert isinstance(function_class, Mixture)
     found = []
     for part, part_weight in zip(function_class.components, function_class.weights, strict=True):
         found += hypotheses(part, weight * part_weight, offset)
         offset += part.n_components
+    return found
+
+
+def _sums(combination: Combination) -> list[Hypothesis]:
+    """One hypothesis of every part: independent Gaussians, whose weighted means and covariances add up."""
+    found = []
+    for chosen in product(*(hypotheses(part) for part in combination.parts)):
+        pairs = list(zip(combination.weights, chosen, strict=True))
+        mean = sum(a * h.mean for a, h in pairs)
+        covariance = sum(a**2 * h.covariance for a, h in pairs)
+        found.append(Hypothesis(float(np.prod([h.weight for h in chosen])), 0, mean, covariance))
     return found
 
 

@@ -162,10 +162,10 @@ def test_mistakes_on_the_command_line_are_one_line_each(capsys, tmp_path, recipe
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "unknown preset 'big'" in refuse(capsys, "reproduce", "--preset", "big", "--out", tmp_path)
-    assert "has figures 1, 2, 3, 4, 5, 6, given: 12" in refuse(
+    assert "has figures 1, 2, 3, 4, 5, 6, S1, S2, S3, S4, given: 12" in refuse(
         capsys, "reproduce", "--figures", "12,1", "--out", tmp_path
     )
-    assert "expected numbers such as 1,2, given 'one'" in refuse(capsys, "reproduce", "--figures", "one")
+    assert "given: ONE" in refuse(capsys, "reproduce", "--figures", "one")
     assert "'cuda:7' is absent" in refuse(
         capsys, "train", recipe, "--device", "cuda:7", "--out", tmp_path / "run"
     )
@@ -186,11 +186,40 @@ def test_scenarios_that_a_network_cannot_read_are_refused(capsys, tmp_path):
         ({"functions": {"kind": "dense_linear", "dim": 3}}, "reads inputs with 2 coordinates"),
         ({"functions": {"kind": "cubic"}}, "functions: unknown function class kind 'cubic'"),
         ({"name": None}, "name: input should be a valid string"),
+        ({"inputs": {"kind": "shifted", "mean": [1, 2, 3]}}, "inputs.mean has 3 entries, but x has 2"),
+        ({"query": {"kind": "distant"}}, "query: unknown query kind 'distant'"),
+        (
+            {"query": {"kind": "overlapping", "overlap": 2}},
+            "query.overlap: input should be less than or equal",
+        ),
+        ({"shifts": [{"kind": "rotated", "severity": 1}]}, "shifts[0]: unknown shift kind 'rotated'"),
+        (
+            {"shifts": [{"kind": "subspace", "severity": 1}]},
+            "shifts[0].severity: input should be less than 1",
+        ),
+        ({"shifts": [{"kind": "frequency", "severity": 1}]}, "scenario.yaml: frequency: applies to sinusoid"),
+        ({"shifts": [{"kind": "longer_prompts", "severity": 2}]}, "5 tokens, the prompt needs 10"),
     ):
         scenario = tmp_path / "scenario.yaml"
         fields = {"name": "test", "functions": {"kind": "dense_linear", "dim": 2}, "n_points": 5}
         scenario.write_text(yaml.safe_dump({**fields, **change}))
         assert complaint in refuse(capsys, "evaluate", tmp_path / "run", "--on", scenario, "--device", "cpu")
+
+
+def test_a_scenario_file_shifts_what_a_network_is_asked_for(capsys, tmp_path, recipe):
+    assert in_process(capsys, "train", recipe, "--out", tmp_path / "run", "--device", "cpu")[0] == 0
+    scenario = tmp_path / "scenario.yaml"
+    fields = {"name": "test", "functions": {"kind": "dense_linear", "dim": 2}, "n_points": 5}
+    shifts = [{"kind": "scaled_inputs", "severity": 2}, {"kind": "overlapping_query", "severity": 1}]
+    scenario.write_text(yaml.safe_dump({**fields, "shifts": shifts}))
+    command = ("evaluate", tmp_path / "run", "--on", scenario, "--prompts", "50", "--device", "cpu", "--json")
+    status, out, err = in_process(capsys, *command)
+    assert status == 0, err
+    measured = json.loads(out)
+    assert measured["scenario"] == "test, x times 2, query overlapping the context (correlation 1)"
+    # one that has been met is known after a single example, where a new one would not be
+    assert measured["curves"]["least squares"]["mean"][1] == pytest.approx(0, abs=1e-12)
+    assert measured["curves"]["model"]["mean"][1] > 0.1
 
 
 def test_every_command_explains_itself_with_an_example(capsys):

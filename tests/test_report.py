@@ -46,7 +46,7 @@ def folder(tmp_path_factory):
 
 
 def test_every_figure_has_a_drawing_and_every_drawing_is_on_the_page(folder):
-    assert {drawing.figure for drawing in DRAWINGS} == {str(number) for number in FIGURES}
+    assert {drawing.figure for drawing in DRAWINGS} == set(FIGURES)
     page = write_report(folder).read_text()
     for drawing in DRAWINGS:
         assert f"Figure {drawing.name}. {drawing.title}" in page

@@ -6,94 +6,16 @@ import pytest
 import torch
 from scipy import stats
 
+from made_up_study import MIXTURE, a_reproduced_study, changed, row
 from priormix.errors import PriormixError
 from priormix.models import NetworkPredictor
-from priormix.studies.claims import Check, Verdict, verdicts
+from priormix.studies.checks import Check
+from priormix.studies.claims import Verdict, verdicts
 from priormix.studies.figure import Bench
 from priormix.studies.figures import FIGURES
 from priormix.studies.preset import find_preset, preset_names
-from priormix.studies.results import SCHEMA, Row, pool_seeds, read_table, to_table, write_table
+from priormix.studies.results import SCHEMA, pool_seeds, read_table, to_table, write_table
 from priormix.training.weights import build_network
-
-MIXTURE = "dense 50% + sparse 50%"
-
-
-def row(figure, model, scenario, metric, mean, half=0.01, **rest):
-    return Row(figure, model, scenario, metric, mean, mean - half, mean + half, n_prompts=100, **rest)
-
-
-def a_reproduced_study():
-    """A table in which all claims hold."""
-    yield row("1", "dense", "nnz 2", "mse", 0.2, parameter=2.0, n_examples=6)
-    yield row("1", "dense vs sparse", "nnz 2", "mse_difference", 0.2, parameter=2.0, n_examples=6)
-    yield row("1", "dense vs sparse", "nnz 4", "mse_difference", 0.0, parameter=4.0, n_examples=6)
-    yield row("1", "dense vs sparse", "dense", "mse_difference", -0.3, parameter=8.0, n_examples=6)
-    for own in ("dense", "sparse"):
-        yield row("2", f"{MIXTURE} vs {own}", own, "mse_difference", 0.005)
-        yield row("2", f"{own} vs Bayes: {own}", own, "mse_difference", 0.01)
-        yield row("2", f"{own} vs best Lasso", own, "mse_difference", 0.01)
-    for nonzeros in range(1, 9):
-        share = (nonzeros - 2) / 6
-        yield row(
-            "3",
-            f"{MIXTURE} vs sparse",
-            "nnz",
-            "relative_distance",
-            share**2,
-            parameter=float(nonzeros),
-            n_examples=6,
-        )
-        yield row(
-            "3",
-            f"{MIXTURE} vs dense",
-            "nnz",
-            "relative_distance",
-            (1 - share) ** 2,
-            parameter=float(nonzeros),
-            n_examples=6,
-        )
-        for single in ("sparse", "dense"):
-            yield row(
-                "3",
-                f"{MIXTURE} vs {single}",
-                "nnz",
-                "mse_difference",
-                0.0,
-                parameter=float(nonzeros),
-                n_examples=6,
-            )
-    for model in ("linear", "sinusoid", "linear + sinusoid", "least squares on x, cos(2πωx)"):
-        for weight in (0.0, 0.5, 1.0):
-            fits = weight != 0.5 or model.startswith("least")
-            yield row(
-                "5",
-                model,
-                "weight",
-                "unexplained_share",
-                0.02 if fits else 0.4,
-                parameter=weight,
-                n_examples=39,
-            )
-    for model in ("sinusoid", "linear + sinusoid"):
-        yield row("6", model, "frequency", "unexplained_share", 0.02, parameter=1.0, n_examples=39)
-        yield row("6", model, "frequency", "unexplained_share", 0.9, parameter=5.0, n_examples=39)
-
-
-def changed(where, mean):
-    rows = []
-    for each in a_reproduced_study():
-        if where(each):
-            each = row(
-                each.figure,
-                each.model,
-                each.scenario,
-                each.metric,
-                mean,
-                parameter=each.parameter,
-                n_examples=each.n_examples,
-            )
-        rows.append(each)
-    return pool_seeds(to_table(rows))
 
 
 def words(table):
@@ -164,10 +86,10 @@ def test_a_claim_with_one_undecided_check_is_undecided_and_with_one_failed_check
     good, bad, open_ = (
         Check("x", 0.0, low, high, 0.2, "below") for low, high in ((0.0, 0.1), (0.3, 0.4), (0.1, 0.3))
     )
-    assert Verdict("C", "t", (good, open_)).word == "undecided"
-    assert Verdict("C", "t", (good, open_, bad)).word == "not reproduced"
-    assert Verdict("C", "t", (good, bad)).to_dict()["estimate"] == 0.0
-    assert Verdict("C", "t", (good, bad)).to_dict()["high"] == 0.4
+    assert Verdict("C", "t", (good, open_), ()).word == "undecided"
+    assert Verdict("C", "t", (good, open_, bad), ()).word == "not reproduced"
+    assert Verdict("C", "t", (good, bad), ()).to_dict()["estimate"] == 0.0
+    assert Verdict("C", "t", (good, bad), ()).to_dict()["high"] == 0.4
 
 
 def test_one_seed_keeps_its_interval_and_several_get_students():
@@ -197,17 +119,19 @@ def test_tables_survive_a_round_trip_and_damaged_ones_are_refused(tmp_path):
         read_table(tmp_path / "absent.parquet")
 
 
-@pytest.mark.parametrize("number", sorted(FIGURES))
-def test_every_figure_measures_all_of_its_models(number):
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_measures_all_of_its_models(name):
     preset = find_preset("smoke")
-    figure = FIGURES[number]
+    figure = FIGURES[name]
     recipes = figure.models(preset, 0)
     models = {name: NetworkPredictor(build_network(recipe)) for name, recipe in recipes.items()}
     table = to_table(figure.rows(Bench(preset, models, torch.device("cpu")), seed=3))
     assert dict(table.schema) == SCHEMA
-    assert set(table["figure"]) == {str(number)}
-    measured = table.filter(pl.col("metric") == "mse")
-    assert set(models) <= set(measured["model"])
+    assert set(table["figure"]) == {name}
+    measured = table.filter(pl.col("low").is_not_null())
+    assert set(models) <= {part for name in measured["model"] for part in name.split(" vs ")} | set(
+        table["model"]
+    )
     assert set(table.filter(pl.col("model").is_in(list(models)))["seed"]) == {3}
     intervals = measured.filter(pl.col("low") > pl.col("high"))
     assert intervals.is_empty()
@@ -216,8 +140,8 @@ def test_every_figure_measures_all_of_its_models(number):
 @pytest.mark.parametrize("name", preset_names())
 def test_every_preset_names_trainable_recipes(name):
     preset = find_preset(name)
-    for number in preset.figures:
-        for recipe in FIGURES[number].models(preset, 0).values():
+    for name in preset.figures:
+        for recipe in FIGURES[name].models(preset, 0).values():
             assert recipe.mixture.dim in (1, preset.dim)
 
 

@@ -48,7 +48,7 @@ def reproduce(
         str, typer.Option(help="quick, standard, paper, or smoke (checks the installation).")
     ] = "quick",
     figures: Annotated[
-        str | None, typer.Option(help="Numbers such as 1,2; all of the preset by default.")
+        str | None, typer.Option(help="Names such as 1,2,S1; all of the preset by default.")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Pretraining runs of every model.")] = 1,
     device: Device = "auto",
@@ -64,7 +64,7 @@ def reproduce(
     run_study(
         find_preset(preset),
         out,
-        figures=_numbers(figures),
+        figures=_names(figures),
         seeds=seeds,
         device=resolve_device(device),
         console=stderr,
@@ -152,13 +152,8 @@ def schema() -> None:
     print(json.dumps(json_schema(Recipe), indent=2))
 
 
-def _numbers(text: str | None) -> list[int] | None:
-    if text is None:
-        return None
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise PriormixError(f"figures: expected numbers such as 1,2, given {text!r}") from None
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [part.strip().upper() for part in text.split(",")]
 
 
 def _with_interval(curve: dict[str, list[float]], k: int) -> str:
@@ -171,7 +166,8 @@ def _print_report(page: Path, as_json: bool) -> None:
         print(json.dumps({"report": str(page), "verdicts": decided}))
         return
     for verdict in decided:
-        stdout.print(f"{verdict['claim']}  {verdict['verdict']}: {verdict['text']}", highlight=False)
+        words = f"{verdict['verdict']}, {verdict['second_verdict']}"
+        stdout.print(f"{verdict['claim']}  {words}: {verdict['text']}", highlight=False)
     stdout.print(f"report: {page}", highlight=False, soft_wrap=True)
 
 

@@ -8,9 +8,10 @@ from matplotlib.ticker import FixedLocator, NullFormatter
 
 from priormix.report.lines import one_line_a_model
 from priormix.report.style import legend_below
-from priormix.studies.names import BOTH, FEATURES, LINEAR, SINUSOID
+from priormix.studies.names import BAYES_BOTH, BAYES_COMBINATION, BOTH, FEATURES, LINEAR, SINUSOID, bayes_name
 
 MODELS = [LINEAR, SINUSOID, BOTH]
+EXACT = [*map(bayes_name, MODELS), BAYES_COMBINATION]
 SHARE = "unexplained share of the mean square"
 
 
@@ -40,7 +41,7 @@ def draw_panels(rows: pl.DataFrame) -> Figure:
 
 def _panel(axes: Axes, rows: pl.DataFrame, name: str) -> None:
     predictions = rows.filter(pl.col("metric") == "prediction")
-    one_line_a_model(axes, predictions, "parameter", ["truth", *MODELS])
+    one_line_a_model(axes, predictions, "parameter", ["truth", BAYES_BOTH, BAYES_COMBINATION, *MODELS])
     examples = rows.filter(pl.col("metric") == "example")
     axes.plot(
         examples["parameter"],
@@ -65,7 +66,8 @@ def draw_class_curves(rows: pl.DataFrame) -> Figure:
         one_line_a_model(axes, shares.filter(pl.col("scenario") == name), "n_examples")
         axes.set(title=f"on {name}", xlabel="in-context examples", yscale="log", ylim=(1e-3, 5))
     panels[0].set_ylabel(SHARE)
-    legend_below(panels[0], 4)
+    # the combination alone has a Bayes predictor of its own
+    legend_below(panels[-1], 4)
     return figure
 
 
@@ -89,7 +91,8 @@ def draw_frequency_axis(rows: pl.DataFrame) -> Figure:
 def _axis(rows: pl.DataFrame, scenario: str) -> tuple[Figure, Axes]:
     shares = rows.filter(pl.col("metric") == "unexplained_share", pl.col("scenario") == scenario)
     figure, axes = plt.subplots(figsize=(7.2, 4.0))
-    one_line_a_model(axes, shares, "parameter", [*MODELS, FEATURES], marker="o")
+    one_line_a_model(axes, shares, "parameter", [*EXACT, FEATURES])
+    one_line_a_model(axes, shares, "parameter", MODELS, marker="o")
     axes.axhline(1, color="#777777", linewidth=1, linestyle=":", label="predicting 0")
     axes.set(yscale="log", ylabel=SHARE, title=f"After {max(shares['n_examples'].to_list())} examples")
     axes.set_ylim(1e-4, 10)

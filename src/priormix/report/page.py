@@ -18,6 +18,7 @@ from priormix.files import make_folder, write_atomically
 from priormix.report.drawings import DRAWINGS, Drawing
 from priormix.report.style import house_style
 from priormix.studies.claims import verdicts
+from priormix.studies.readings import faults, followings
 from priormix.studies.results import pool_seeds, read_table
 
 ROWS_SHOWN = 400
@@ -53,6 +54,8 @@ def write_report(folder: Path) -> Path:
         style=_resource("page.css"),
         verdicts=decided,
         quality=_quality(table),
+        faults=faults(table),
+        followings=followings(table),
         sizes=_sizes(folder / "preset.json"),
         sections=sections,
     )

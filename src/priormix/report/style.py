@@ -26,6 +26,7 @@ _STROKES = {
     "dense": Stroke(BLUE),
     "sparse": Stroke(VERMILION),
     "ReLU": Stroke(VERMILION),
+    "constant": Stroke(VERMILION),
     "linear": Stroke(BLUE),
     "sinusoid": Stroke(VERMILION),
     "linear + sinusoid": Stroke(GREEN),
@@ -38,10 +39,19 @@ _STROKES = {
     "Bayes: dense": Stroke(BLUE, "--", 1.2),
     "Bayes: sparse": Stroke(VERMILION, "--", 1.2),
     "Bayes: mixture": Stroke(BLACK, "-", 1.2),
+    "Bayes: linear": Stroke(BLUE, "--", 1.2),
+    "Bayes: sinusoid": Stroke(VERMILION, "--", 1.2),
+    "Bayes: constant": Stroke(VERMILION, "--", 1.2),
+    "Bayes: linear + sinusoid": Stroke(BLACK, "-", 1.2),
+    "Bayes: combination": Stroke(PURPLE, "-.", 1.6),
+    "Bayes: own prior": Stroke(PURPLE, "-.", 1.6),
+    "near-Bayes: ReLU": Stroke(VERMILION, "--", 1.2),
+    "near-Bayes: mixture": Stroke(BLACK, "-", 1.2),
     "least squares on x, cos(2πωx)": Stroke(BLACK, "--", 1.4),
     "truth": Stroke(BLACK, "--", 1.2),
 }
 _WEIGHT_COLOURS = {25: ORANGE, 50: GREEN, 75: SKY}
+_RARE_COLOURS = {"50.0%": GREEN, "10.0%": SKY, "1.0%": ORANGE, "0.1%": PURPLE}
 
 
 def stroke(model: str) -> Stroke:
@@ -49,7 +59,10 @@ def stroke(model: str) -> Stroke:
     if model in _STROKES:
         return _STROKES[model]
     weight = next((w for w in _WEIGHT_COLOURS if model.startswith(f"dense {w}%")), None)
-    return Stroke(_WEIGHT_COLOURS[weight]) if weight else Stroke(PURPLE)
+    if weight:
+        return Stroke(_WEIGHT_COLOURS[weight])
+    colour = _RARE_COLOURS.get(model.split(" ")[-1], PURPLE)
+    return Stroke(colour, "--", 1.2) if model.startswith("Bayes") else Stroke(colour)
 
 
 @contextmanager

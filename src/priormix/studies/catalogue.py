@@ -4,10 +4,21 @@ from priormix.functions import DenseLinear, FunctionClass, Mixture, ReluNetwork,
 from priormix.models import Network, Transformer
 from priormix.optimisation import Muon
 from priormix.recipe import Recipe
-from priormix.studies.names import BOTH, LINEAR, RELU, SINUSOID, SPARSE, weight_name
+from priormix.studies.names import (
+    BOTH,
+    CONSTANT,
+    DENSE,
+    LINEAR,
+    RELU,
+    SINUSOID,
+    SPARSE,
+    rare_name,
+    weight_name,
+)
 from priormix.studies.preset import Effort, Preset, Size
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+RARE_WEIGHTS = (0.5, 0.1, 0.01, 0.001)
 
 
 def dense(preset: Preset) -> DenseLinear:
@@ -63,6 +74,28 @@ def sized_models(preset: Preset, other: FunctionClass, effort: Effort, seed: int
     functions = half_and_half(dense(preset), other)
     return {
         name: _recipe(functions, preset.n_points, size, effort, seed) for name, size in preset.sizes.items()
+    }
+
+
+def rare_classes(preset: Preset) -> dict[str, FunctionClass]:
+    """A common class, and one that is rare in pretraining, by their names."""
+    if preset.rare_classes == "dense and sparse":
+        return {DENSE: dense(preset), SPARSE: sparse(preset)}
+    # a cosine of frequency 0 is a constant
+    return {LINEAR: line(), CONSTANT: Sinusoid(frequency=0.0)}
+
+
+def rare_models(preset: Preset, seed: int) -> dict[str, Recipe]:
+    """Models on the common class and the rare one alone, and one for each weight of the rare one."""
+    classes = rare_classes(preset)
+    both, (_, rare) = tuple(classes.values()), classes
+    mixtures = {
+        rare_name(weight, rare): Mixture(components=both, weights=(1 - weight, weight))
+        for weight in RARE_WEIGHTS
+    }
+    return {
+        name: _recipe(functions, preset.rare_points, preset.rare_size, preset.rare, seed)
+        for name, functions in {**classes, **mixtures}.items()
     }
 
 

@@ -1,17 +1,16 @@
 """The study's claims, decided by intervals from the results table."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
-from priormix.studies.names import BEST_LASSO, BOTH, DENSE, LINEAR, MIXTURE, SINUSOID, SPARSE
+from priormix.studies.checks import AS_GOOD, Check, all_hold, check_row, one_row
+from priormix.studies.names import BEST_LASSO, BOTH, DENSE, FEATURES, LINEAR, MIXTURE, SINUSOID, SPARSE
+from priormix.studies.optimality import near_bayes_checks
 
-Side = Literal["below", "above"]
-
-# in units of Var f: a difference in error that counts as none, and one that counts as failing
-AS_GOOD = 0.03
+# in units of Var f: a difference in error that counts as failing
 FAILS = 0.1
 # relative mean squared distances: half of the root-mean-square way between the two single-class models,
 # and a third of it
@@ -22,51 +21,37 @@ FITS = 0.1
 
 
 @dataclass(frozen=True)
-class Check:
-    """One number that must lie on one side of a threshold with its whole 95% interval."""
-
-    what: str
-    estimate: float
-    low: float
-    high: float
-    threshold: float
-    side: Side
-
-    @property
-    def holds(self) -> bool | None:
-        """True or False where the interval lies on one side of the threshold, None where it straddles."""
-        if self.low <= self.threshold <= self.high or self.low != self.low:
-            return None
-        return (self.high < self.threshold) == (self.side == "below")
-
-    @property
-    def margin(self) -> float:
-        """How far the nearer end of the interval is on the right side; negative on the wrong side."""
-        return self.threshold - self.high if self.side == "below" else self.low - self.threshold
-
-
-@dataclass(frozen=True)
 class Verdict:
-    """A claim with its checks; it holds if all of them do, and fails if one of them fails."""
+    """A claim with two verdicts.
+
+    `checks` decide whether it is reproduced, `near_bayes` whether the models do on it nearly what exact
+    Bayes does with the same prior. Each holds if all of its checks do, and fails if one of them fails.
+    """
 
     claim: str
     text: str
     checks: tuple[Check, ...]
+    near_bayes: tuple[Check, ...]
 
     @property
     def holds(self) -> bool | None:
-        outcomes = [check.holds for check in self.checks]
-        return False if False in outcomes else None if None in outcomes else True
+        return all_hold(self.checks)
 
     @property
     def word(self) -> str:
-        """The verdict as a reader of the report sees it."""
+        """The first verdict as a reader of the report sees it."""
         return {True: "reproduced", False: "not reproduced", None: "undecided"}[self.holds]
+
+    @property
+    def second_word(self) -> str:
+        """The second verdict as a reader of the report sees it."""
+        words = {True: "near-optimal", False: "not near-optimal", None: "undecided whether near-optimal"}
+        return words[all_hold(self.near_bayes)]
 
     def to_dict(self) -> dict[str, Any]:
         """The claim with the numbers of its tightest check, and all checks below."""
         tightest = min(self.checks, key=lambda check: check.margin)
-        numbers = asdict(tightest)
+        numbers = tightest.to_dict()
         return {
             "claim": self.claim,
             "text": self.text,
@@ -74,7 +59,10 @@ class Verdict:
             "verdict": self.word,
             **{name: numbers[name] for name in ("estimate", "low", "high", "threshold", "side")},
             "decided_by": tightest.what,
-            "checks": [{**asdict(check), "holds": check.holds} for check in self.checks],
+            "checks": [check.to_dict() for check in self.checks],
+            "near_optimal": all_hold(self.near_bayes),
+            "second_verdict": self.second_word,
+            "near_bayes_checks": [check.to_dict() for check in self.near_bayes],
         }
 
 
@@ -82,7 +70,7 @@ def verdicts(table: pl.DataFrame) -> list[Verdict]:
     """The verdicts on all claims whose figures are in the (seed-pooled) table."""
     figures = set(table["figure"])
     return [
-        Verdict(name, text, tuple(checks(table)))
+        Verdict(name, text, tuple(checks(table)), near_bayes_checks(name, table))
         for name, (text, needed, checks) in _CLAIMS.items()
         if needed <= figures
     ]
@@ -95,12 +83,12 @@ def _as_good_as_single_class(table: pl.DataFrame) -> Iterable[Check]:
     exact Bayes, and the Lasso on sparse ones, which exact Bayes still beats.
     """
     for own, yardstick in ((DENSE, "Bayes: dense"), (SPARSE, BEST_LASSO)):
-        learnt = _one(table, "2", "mse_difference", f"{own} vs {yardstick}", own)
+        learnt = one_row(table, "2", "mse_difference", f"{own} vs {yardstick}", own)
         what = f"error of the {own} model minus that of {yardstick} on {own} functions, all prefixes"
-        yield _check(what, learnt, AS_GOOD, "below")
-        row = _one(table, "2", "mse_difference", f"{MIXTURE} vs {own}", own)
+        yield check_row(what, learnt, AS_GOOD, "below")
+        row = one_row(table, "2", "mse_difference", f"{MIXTURE} vs {own}", own)
         what = f"error of the half-half model minus that of the {own} model on {own} functions, all prefixes"
-        yield _check(what, row, AS_GOOD, "below")
+        yield check_row(what, row, AS_GOOD, "below")
 
 
 def _fails_on_other_class(table: pl.DataFrame) -> Iterable[Check]:
@@ -111,13 +99,13 @@ def _fails_on_other_class(table: pl.DataFrame) -> Iterable[Check]:
     ).sort("parameter")
     on_sparse, on_dense = rows.row(0, named=True), rows.row(-1, named=True)
     flipped = {**on_dense, "mean": -on_dense["mean"], "low": -on_dense["high"], "high": -on_dense["low"]}
-    yield _check(
+    yield check_row(
         "error of the dense model minus that of the sparse model on sparse functions",
         on_sparse,
         FAILS,
         "above",
     )
-    yield _check(
+    yield check_row(
         "error of the sparse model minus that of the dense model on dense functions", flipped, FAILS, "above"
     )
 
@@ -129,19 +117,19 @@ def _meets_ends_only(table: pl.DataFrame) -> Iterable[Check]:
     sparsest = min(table.filter(pl.col("figure") == "1", pl.col("metric") == "mse")["parameter"].to_list())
     for single, end in ((SPARSE, sparsest), (DENSE, densest)):
         pair = f"{MIXTURE} vs {single}"
-        row = _one(table, "3", "mse_difference", pair, "nnz", end)
+        row = one_row(table, "3", "mse_difference", pair, "nnz", end)
         what = f"error of the half-half model minus that of the {single} model at nnz {end:g}"
-        yield _check(what, row, AS_GOOD, "below")
-        row = _one(table, "3", "relative_distance", pair, "nnz", end)
+        yield check_row(what, row, AS_GOOD, "below")
+        row = one_row(table, "3", "relative_distance", pair, "nnz", end)
         what = f"relative distance of the half-half model from the {single} model at nnz {end:g}"
-        yield _check(what, row, MEETS, "below")
+        yield check_row(what, row, MEETS, "below")
     between = sweep.filter(pl.col("parameter") > sparsest, pl.col("parameter") < densest)
     nearer = between.group_by("parameter").agg(pl.col("mean").min()).sort("mean", "parameter")
     farthest = nearer["parameter"].to_list()[-1]
     for single in (SPARSE, DENSE):
-        row = _one(table, "3", "relative_distance", f"{MIXTURE} vs {single}", "nnz", farthest)
+        row = one_row(table, "3", "relative_distance", f"{MIXTURE} vs {single}", "nnz", farthest)
         what = f"relative distance of the half-half model from the {single} model at nnz {farthest:g}"
-        yield _check(what, row, AGREES, "above")
+        yield check_row(what, row, AGREES, "above")
 
 
 def _no_model_fits_combinations(table: pl.DataFrame) -> Iterable[Check]:
@@ -153,39 +141,28 @@ def _no_model_fits_combinations(table: pl.DataFrame) -> Iterable[Check]:
     )
     models = halfway.filter(pl.col("model").is_in(_CURVE_MODELS)).sort("mean")
     best = models.row(0, named=True)
-    yield _check(f"unexplained share at weight 0.5, best model ({best['model']})", best, FITS, "above")
-    features = halfway.filter(~pl.col("model").is_in(_CURVE_MODELS)).row(0, named=True)
-    yield _check("unexplained share at weight 0.5, least squares on x and cos(2πx)", features, FITS, "below")
+    yield check_row(f"unexplained share at weight 0.5, best model ({best['model']})", best, FITS, "above")
+    features = halfway.filter(pl.col("model") == FEATURES).row(0, named=True)
+    yield check_row(
+        "unexplained share at weight 0.5, least squares on x and cos(2πx)", features, FITS, "below"
+    )
     for weight, name in ((0.0, "cosine"), (1.0, "line")):
-        row = _one(table, "5", "unexplained_share", BOTH, "weight", weight)
-        yield _check(f"unexplained share of the model on both classes, on a {name} alone", row, FITS, "below")
+        row = one_row(table, "5", "unexplained_share", BOTH, "weight", weight)
+        yield check_row(
+            f"unexplained share of the model on both classes, on a {name} alone", row, FITS, "below"
+        )
 
 
 def _fails_at_rare_frequencies(table: pl.DataFrame) -> Iterable[Check]:
     for model in (SINUSOID, BOTH):
-        common = _one(table, "6", "unexplained_share", model, "frequency", 1.0)
-        yield _check(
+        common = one_row(table, "6", "unexplained_share", model, "frequency", 1.0)
+        yield check_row(
             f"unexplained share of the {model} model at the common frequency 1", common, FITS, "below"
         )
-        rare = _one(table, "6", "unexplained_share", model, "frequency", 5.0)
-        yield _check(f"unexplained share of the {model} model at the rare frequency 5", rare, FITS, "above")
-
-
-def _one(
-    table: pl.DataFrame, figure: str, metric: str, model: str, scenario: str, parameter: float | None = None
-) -> dict[str, Any]:
-    chosen = table.filter(
-        pl.col("figure") == figure,
-        pl.col("metric") == metric,
-        pl.col("model") == model,
-        pl.col("scenario") == scenario,
-        pl.lit(True) if parameter is None else (pl.col("parameter") - parameter).abs() < 1e-9,
-    )
-    return chosen.row(0, named=True)
-
-
-def _check(what: str, row: dict[str, Any], threshold: float, side: Side) -> Check:
-    return Check(what, row["mean"], row["low"], row["high"], threshold, side)
+        rare = one_row(table, "6", "unexplained_share", model, "frequency", 5.0)
+        yield check_row(
+            f"unexplained share of the {model} model at the rare frequency 5", rare, FITS, "above"
+        )
 
 
 _CURVE_MODELS = (LINEAR, SINUSOID, BOTH)

@@ -1,6 +1,6 @@
 """Figures 4 to 6: lines, sinusoids and their combinations in one dimension."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -8,14 +8,16 @@ from torch import Tensor
 
 from priormix.functions import Combination, FunctionClass, GivenLinear, Sinusoid
 from priormix.measure import Scenario
+from priormix.posterior import bayes
 from priormix.predictors import FeatureLeastSquares, line_and_cosine
 from priormix.predictors.base import Predictor
 from priormix.recipe import Recipe
 from priormix.streams import generator as stream
 from priormix.studies.catalogue import curve_models, line
 from priormix.studies.figure import Bench, Figure, rows_at
-from priormix.studies.names import FEATURES, LINEAR
+from priormix.studies.names import BAYES_COMBINATION, BOTH, FEATURES, LINEAR, bayes_name
 from priormix.studies.preset import Preset
+from priormix.studies.references import curve_references
 from priormix.studies.results import Row
 
 GRID_POINTS = 256
@@ -51,7 +53,8 @@ def _class_panels(bench: Bench) -> Iterator[Row]:
         "half line + half sinusoid": Combination(parts=(line(), Sinusoid()), weights=(0.5, 0.5)),
     }
     for name, functions in classes.items():
-        yield from _errors(bench, name, functions, range(bench.preset.curve_points))
+        own = {BAYES_COMBINATION: bayes(functions)} if isinstance(functions, Combination) else {}
+        yield from _errors(bench, name, functions, range(bench.preset.curve_points), own, bench.models)
 
 
 def _weight_sweep(bench: Bench) -> Iterator[Row]:
@@ -62,7 +65,11 @@ def _weight_sweep(bench: Bench) -> Iterator[Row]:
         yield from _panel(bench, Panel(name, _convex(weight, 1.0), weight), last)
     for weight in WEIGHT_AXIS:
         functions = Combination(parts=(line(), Sinusoid(frequency=1.0)), weights=(weight, 1 - weight))
-        yield from _errors(bench, "weight", functions, range(last, last + 1), weight, 1.0)
+        known: dict[str, Predictor] = {
+            FEATURES: FeatureLeastSquares(line_and_cosine(1.0)),
+            BAYES_COMBINATION: bayes(Combination(parts=(line(), Sinusoid()), weights=functions.weights)),
+        }
+        yield from _errors(bench, "weight", functions, range(last, last + 1), known, [BOTH], weight)
 
 
 def _frequency_sweep(bench: Bench) -> Iterator[Row]:
@@ -73,7 +80,10 @@ def _frequency_sweep(bench: Bench) -> Iterator[Row]:
         yield from _panel(bench, Panel(name, _cosine(frequency), frequency), last)
     for frequency in FREQUENCY_AXIS:
         functions = Sinusoid(frequency=frequency)
-        yield from _errors(bench, "frequency", functions, range(last, last + 1), frequency, frequency)
+        known = {FEATURES: FeatureLeastSquares(line_and_cosine(frequency))}
+        yield from _errors(
+            bench, "frequency", functions, range(last, last + 1), known, bench.models, frequency
+        )
 
 
 def _errors(
@@ -81,15 +91,18 @@ def _errors(
     name: str,
     functions: FunctionClass,
     n_examples: range,
+    known: Mapping[str, Predictor],
+    priors: Iterable[str],
     parameter: float | None = None,
-    frequency: float | None = None,
 ) -> Iterator[Row]:
-    """Errors over many prompts; with the least-squares fit on x and a cosine where a frequency is known."""
+    """Errors over many prompts, beside exact Bayes with the given models' priors and what else is known."""
     scenario = Scenario(name=name, functions=functions, n_points=bench.preset.curve_points)
-    known: dict[str, Predictor] = {}
-    if frequency is not None:
-        known[FEATURES] = FeatureLeastSquares(line_and_cosine(frequency))
-    evaluation = bench.evaluate(scenario, known)
+    exact = curve_references(bench.preset, priors)
+    evaluation = bench.evaluate(scenario, {**exact, **known}, bench.preset.n_curve_prompts)
+    for model in priors:
+        pair = f"{model} vs {bayes_name(model)}"
+        difference = evaluation.mse_difference(model, bayes_name(model))
+        yield from rows_at(evaluation, pair, "mse_difference", difference, n_examples, parameter)
     for model in evaluation.means:
         yield from rows_at(evaluation, model, "mse", evaluation.mse(model), n_examples, parameter)
         share = evaluation.unexplained(model)
@@ -98,14 +111,22 @@ def _errors(
 
 def _panel(bench: Bench, panel: Panel, n_examples: int) -> Iterator[Row]:
     """One prompt: its examples, the function, and every model's predictions over a grid of queries."""
-    prompts = panel.functions.sample(1, n_examples, seed=PANEL_SEED, role="panel", device=bench.device)
-    grid = torch.linspace(-GRID_HALF_WIDTH, GRID_HALF_WIDTH, GRID_POINTS, device=bench.device)
+    scenario = Scenario(name=panel.name, functions=panel.functions, n_points=n_examples)
+    prompts = scenario.prompts(1, seed=PANEL_SEED, device=bench.device)
+    grid = torch.linspace(
+        -GRID_HALF_WIDTH, GRID_HALF_WIDTH, GRID_POINTS, dtype=prompts.xs.dtype, device=bench.device
+    )
     queries = torch.cat([prompts.xs.expand(GRID_POINTS, -1, -1), grid[:, None, None]], dim=1)
     ys = torch.cat([prompts.ys.expand(GRID_POINTS, -1), torch.zeros_like(grid)[:, None]], dim=1)
-    draw = panel.functions.draw(1, stream(PANEL_SEED, "panel/functions", 0, bench.device))
+    draw = panel.functions.draw(1, stream(PANEL_SEED, "panel", 0, bench.device), prompts.xs.dtype)
     yield from _points("examples", panel, n_examples, "example", prompts.xs[0, :, 0], prompts.ys[0])
     yield from _points("truth", panel, n_examples, "prediction", grid, draw(grid[None, :, None])[0])
-    for model, predictor in bench.models.items():
+    exact = curve_references(bench.preset, [BOTH])
+    if isinstance(panel.functions, Combination):
+        exact[BAYES_COMBINATION] = bayes(
+            Combination(parts=(line(), Sinusoid()), weights=panel.functions.weights)
+        )
+    for model, predictor in {**bench.models, **exact}.items():
         predicted = predictor.predict(queries, ys).mean[:, -1]
         yield from _points(model, panel, n_examples, "prediction", grid, predicted)
 
@@ -139,7 +160,7 @@ def _with_sinusoids(preset: Preset, seed: int) -> dict[str, Recipe]:
 
 
 CURVE_FIGURES = (
-    Figure(4, curve_models, _class_panels),
-    Figure(5, curve_models, _weight_sweep),
-    Figure(6, _with_sinusoids, _frequency_sweep),
+    Figure("4", curve_models, _class_panels),
+    Figure("5", curve_models, _weight_sweep),
+    Figure("6", _with_sinusoids, _frequency_sweep),
 )

@@ -1,6 +1,6 @@
 """What a figure is: the models it needs and the measurements it shows."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,10 +20,29 @@ class Bench:
     models: Mapping[str, Predictor]
     device: torch.device
 
-    def evaluate(self, scenario: Scenario, references: Mapping[str, Predictor]) -> Evaluation:
-        """All models, and the given references beside them, on the scenario's prompts."""
-        predictors = {**self.models, **references}
-        return evaluate(predictors, scenario, self.preset.n_prompts, device=self.device)
+    def only(self, *names: str) -> "Bench":
+        """The same bench with these models alone."""
+        return replace(self, models={name: self.models[name] for name in names})
+
+    def evaluate(
+        self,
+        scenario: Scenario,
+        references: Mapping[str, Predictor],
+        n_prompts: int | None = None,
+        *,
+        n_examples: Sequence[int] | None = None,
+    ) -> Evaluation:
+        """All models, and the given references beside them, on the scenario's prompts.
+
+        The preset's number of prompts where none is given.
+        """
+        return evaluate(
+            {**self.models, **references},
+            scenario,
+            n_prompts or self.preset.n_prompts,
+            n_examples=n_examples,
+            device=self.device,
+        )
 
 
 Measure = Callable[[Bench], Iterator[Row]]
@@ -37,13 +56,9 @@ class Figure:
     figure's name and the pretraining seed left open.
     """
 
-    number: int
+    name: str
     models: Callable[[Preset, int], dict[str, Recipe]]
     measure: Measure
-
-    @property
-    def name(self) -> str:
-        return str(self.number)
 
     def rows(self, bench: Bench, seed: int) -> Iterator[Row]:
         """The figure's rows; those of models carry the seed of their pretraining."""

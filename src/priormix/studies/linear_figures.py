@@ -16,7 +16,7 @@ from priormix.studies.catalogue import (
     sparse,
 )
 from priormix.studies.figure import Bench, Figure, rows_at
-from priormix.studies.names import BAYES_MIXTURE, BEST_LASSO, DENSE, MIXTURE, RELU, SPARSE
+from priormix.studies.names import BAYES_MIXTURE, BEST_LASSO, DENSE, MIXTURE, RELU, SPARSE, bayes_name
 from priormix.studies.preset import Preset
 from priormix.studies.references import (
     linear_references,
@@ -40,7 +40,8 @@ def _bars(bench: Bench) -> Iterator[Row]:
     for name, (nonzeros, functions) in classes.items():
         evaluation = _on_linear(bench, name, functions)
         yield from _errors(evaluation, _bar_examples(preset), float(nonzeros))
-        yield from _differences(evaluation, [(DENSE, SPARSE)], _bar_examples(preset), float(nonzeros))
+        pairs = [(DENSE, SPARSE), *((single, bayes_name(single)) for single in (DENSE, SPARSE))]
+        yield from _differences(evaluation, pairs, _bar_examples(preset), float(nonzeros))
 
 
 def _weight_curves(bench: Bench) -> Iterator[Row]:
@@ -50,7 +51,7 @@ def _weight_curves(bench: Bench) -> Iterator[Row]:
     for name, functions in classes.items():
         evaluation = _on_linear(bench, name, functions)
         yield from _errors(evaluation, range(preset.n_points))
-        pairs = [(name, f"Bayes: {name}"), (name, BEST_LASSO), (MIXTURE, name), (MIXTURE, BAYES_MIXTURE)]
+        pairs = [(name, bayes_name(name)), (name, BEST_LASSO), (MIXTURE, name), (MIXTURE, BAYES_MIXTURE)]
         yield from _differences(evaluation, pairs, None)
 
 
@@ -61,7 +62,8 @@ def _nonzeros_sweep(bench: Bench) -> Iterator[Row]:
     for nonzeros in range(1, preset.dim + 1):
         evaluation = _on_linear(bench, "nnz", sparse(preset, nonzeros))
         yield from _errors(evaluation, k, float(nonzeros))
-        yield from _differences(evaluation, [(MIXTURE, DENSE), (MIXTURE, SPARSE)], k, float(nonzeros))
+        pairs = [(MIXTURE, other) for other in (DENSE, SPARSE, BAYES_MIXTURE)]
+        yield from _differences(evaluation, pairs, k, float(nonzeros))
         for single in (DENSE, SPARSE):
             distance = evaluation.relative_distance(single, MIXTURE, DENSE, SPARSE)
             yield from rows_at(
@@ -122,7 +124,7 @@ def _on_linear(bench: Bench, name: str, functions: FunctionClass) -> Evaluation:
 
 
 def _on_networks(bench: Bench, name: str, functions: FunctionClass) -> Evaluation:
-    return bench.evaluate(_scenario(bench, name, functions), relu_references())
+    return bench.evaluate(_scenario(bench, name, functions), relu_references(bench.preset))
 
 
 def _scenario(bench: Bench, name: str, functions: FunctionClass) -> Scenario:
@@ -130,10 +132,10 @@ def _scenario(bench: Bench, name: str, functions: FunctionClass) -> Scenario:
 
 
 LINEAR_FIGURES = (
-    Figure(1, partial(linear_models, weights=BAR_WEIGHTS), _bars),
-    Figure(2, partial(linear_models, weights=WEIGHTS), _weight_curves),
-    Figure(3, partial(linear_models, weights=BAR_WEIGHTS), _nonzeros_sweep),
-    Figure(7, partial(relu_models, weights=WEIGHTS), _relu_curves),
-    Figure(8, partial(_sized, SPARSE), partial(_size_curves, SPARSE)),
-    Figure(9, partial(_sized, RELU), partial(_size_curves, RELU)),
+    Figure("1", partial(linear_models, weights=BAR_WEIGHTS), _bars),
+    Figure("2", partial(linear_models, weights=WEIGHTS), _weight_curves),
+    Figure("3", partial(linear_models, weights=BAR_WEIGHTS), _nonzeros_sweep),
+    Figure("7", partial(relu_models, weights=WEIGHTS), _relu_curves),
+    Figure("8", partial(_sized, SPARSE), partial(_size_curves, SPARSE)),
+    Figure("9", partial(_sized, RELU), partial(_size_curves, RELU)),
 )

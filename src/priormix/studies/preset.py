@@ -1,6 +1,6 @@
 """Presets: the same study at three sizes, and one that only checks the installation."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -31,27 +31,38 @@ class Preset(Frozen):
     `dim` and `nonzeros` are those of the linear classes, `n_points` the points of their prompts;
     `bar_examples` is the number of examples in Figures 1 and 3. `curve_points` is the number of points
     in one-dimensional prompts (Figures 4 to 6). Lines alone are learnt at once, so the model that sees
-    nothing else has an effort of its own, `line`. `n_prompts` prompts are measured in every scenario.
+    nothing else has an effort of its own, `line`. `rare_classes` are a common and a rare class (Figure S3).
+    Scenarios are measured on `n_prompts` prompts, on fewer where exact Bayes takes long: on
+    `n_curve_prompts` in one dimension, on `n_selection_prompts` in Figure S1, which compares Bayes mixtures
+    with many noises, and on `n_shift_prompts` in Figure S4, which has many scenarios.
     """
 
     name: str
-    figures: tuple[int, ...]
+    figures: tuple[str, ...]
     dim: PositiveInt
     nonzeros: PositiveInt
     n_points: PositiveInt
     bar_examples: PositiveInt
     curve_points: PositiveInt
     panel_examples: PositiveInt
+    rare_classes: Literal["linear and constant", "dense and sparse"]
+    rare_points: PositiveInt
     n_prompts: Annotated[int, Field(ge=2)]
+    n_curve_prompts: Annotated[int, Field(ge=2)]
+    n_selection_prompts: Annotated[int, Field(ge=2)]
+    n_shift_prompts: Annotated[int, Field(ge=2)]
     size: Size
     curve_size: Size
     sizes: dict[str, Size]
+    rare_size: Size
     linear: Effort
     line: Effort
     curve: Effort
     relu: Effort
+    rare: Effort
 
 
+EXTRA_FIGURES = ("S1", "S2", "S3", "S4")
 _STUDY_SIZES = {
     "small": Size(layers=3, heads=2, width=64),
     "medium": Size(layers=6, heads=4, width=128),
@@ -63,52 +74,71 @@ _PRESETS = {
     for preset in (
         Preset(
             name="smoke",
-            figures=(1, 2, 3, 4, 5, 6, 7, 8, 9),
+            figures=(*map(str, range(1, 10)), *EXTRA_FIGURES),
             dim=4,
             nonzeros=1,
             n_points=9,
             bar_examples=3,
             curve_points=17,
             panel_examples=15,
+            rare_classes="linear and constant",
+            rare_points=9,
             n_prompts=64,
+            n_curve_prompts=64,
+            n_selection_prompts=32,
+            n_shift_prompts=16,
             size=Size(layers=1, heads=1, width=16),
             curve_size=Size(layers=1, heads=1, width=16),
             sizes={
                 name: Size(layers=1, heads=1, width=8 * (1 + rank)) for rank, name in enumerate(_STUDY_SIZES)
             },
+            rare_size=Size(layers=1, heads=1, width=16),
             linear=Effort(steps=10, batch=16, learning_rate=5e-3),
             line=Effort(steps=10, batch=16, learning_rate=5e-3),
             curve=Effort(steps=10, batch=16, learning_rate=5e-3),
             relu=Effort(steps=10, batch=16, learning_rate=5e-3),
+            rare=Effort(steps=10, batch=16, learning_rate=5e-3),
         ),
         Preset(
             name="quick",
-            figures=(1, 2, 3, 4, 5, 6),
+            figures=(*map(str, range(1, 7)), *EXTRA_FIGURES),
             dim=5,
             nonzeros=2,
             n_points=11,
             bar_examples=4,
             curve_points=25,
             panel_examples=15,
+            rare_classes="linear and constant",
+            rare_points=11,
             n_prompts=2000,
+            n_curve_prompts=500,
+            n_selection_prompts=500,
+            n_shift_prompts=500,
             size=Size(layers=4, heads=4, width=64),
             curve_size=Size(layers=4, heads=4, width=96),
             sizes={},
+            rare_size=Size(layers=3, heads=4, width=64),
             linear=Effort(steps=3500, batch=64, learning_rate=3e-3),
             line=Effort(steps=600, batch=64, learning_rate=3e-3, input_std=1.5),
             curve=Effort(steps=3600, batch=64, learning_rate=3e-3, input_std=1.5),
             relu=Effort(steps=3500, batch=64, learning_rate=3e-3),
+            rare=Effort(steps=800, batch=64, learning_rate=3e-3, input_std=1.5),
         ),
         Preset(
             name="standard",
-            figures=(1, 2, 3, 4, 5, 6, 7, 8, 9),
+            figures=(*map(str, range(1, 10)), *EXTRA_FIGURES),
             dim=8,
             nonzeros=2,
             n_points=25,
             bar_examples=6,
             curve_points=40,
             panel_examples=15,
+            rare_classes="dense and sparse",
+            rare_points=25,
             n_prompts=5000,
+            n_curve_prompts=2000,
+            n_selection_prompts=2000,
+            n_shift_prompts=2000,
             size=Size(layers=6, heads=4, width=128),
             curve_size=Size(layers=6, heads=4, width=128),
             sizes={
@@ -116,28 +146,37 @@ _PRESETS = {
                 "medium": _STUDY_SIZES["medium"],
                 "large": _STUDY_SIZES["large"],
             },
+            rare_size=Size(layers=6, heads=4, width=128),
             linear=Effort(steps=15_000, batch=64, learning_rate=4e-3),
             line=Effort(steps=15_000, batch=64, learning_rate=3e-3, input_std=1.5),
             curve=Effort(steps=15_000, batch=64, learning_rate=3e-3, input_std=1.5),
             relu=Effort(steps=15_000, batch=64, learning_rate=4e-3),
+            rare=Effort(steps=15_000, batch=64, learning_rate=4e-3),
         ),
         Preset(
             name="paper",
-            figures=(1, 2, 3, 4, 5, 6, 7, 8, 9),
+            figures=(*map(str, range(1, 10)), *EXTRA_FIGURES),
             dim=20,
             nonzeros=2,
             n_points=40,
             bar_examples=16,
             curve_points=40,
             panel_examples=15,
+            rare_classes="dense and sparse",
+            rare_points=40,
             n_prompts=5000,
+            n_curve_prompts=2000,
+            n_selection_prompts=2000,
+            n_shift_prompts=2000,
             size=_STUDY_SIZES["large"],
             curve_size=_STUDY_SIZES["large"],
             sizes=_STUDY_SIZES,
+            rare_size=_STUDY_SIZES["large"],
             linear=Effort(steps=50_000, batch=512, learning_rate=3e-3),
             line=Effort(steps=50_000, batch=512, learning_rate=3e-3, input_std=1.5),
             curve=Effort(steps=50_000, batch=512, learning_rate=3e-3, input_std=1.5),
             relu=Effort(steps=50_000, batch=512, learning_rate=3e-3),
+            rare=Effort(steps=50_000, batch=512, learning_rate=3e-3),
         ),
     )
 }

@@ -1,13 +1,22 @@
 """Predictors that are drawn beside the models."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from priormix.measure import Evaluation
-from priormix.posterior import bayes
+from priormix.posterior import bayes, near_bayes
 from priormix.predictors import KNearestNeighbours, Lasso, LeastSquares
 from priormix.predictors.base import Predictor
-from priormix.studies.catalogue import dense, half_and_half, sparse
-from priormix.studies.names import BAYES_MIXTURE, BEST_LASSO, LEAST_SQUARES
+from priormix.studies.catalogue import curve_models, dense, half_and_half, relu, sparse
+from priormix.studies.names import (
+    BAYES_MIXTURE,
+    BEST_LASSO,
+    DENSE,
+    LEAST_SQUARES,
+    RELU,
+    SPARSE,
+    bayes_name,
+)
 from priormix.studies.preset import Preset
 
 PENALTIES = (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
@@ -19,8 +28,8 @@ def linear_references(preset: Preset) -> dict[str, Predictor]:
     return {
         LEAST_SQUARES: LeastSquares(),
         **lassos,
-        "Bayes: dense": bayes(dense(preset)),
-        "Bayes: sparse": bayes(sparse(preset)),
+        bayes_name(DENSE): bayes(dense(preset)),
+        bayes_name(SPARSE): bayes(sparse(preset)),
         BAYES_MIXTURE: bayes(half_and_half(dense(preset), sparse(preset))),
     }
 
@@ -36,6 +45,18 @@ def with_best_lasso(evaluation: Evaluation) -> Evaluation:
     return replace(evaluation, means={**kept, BEST_LASSO: evaluation.means[best]})
 
 
-def relu_references() -> dict[str, Predictor]:
-    """Least squares and nearest neighbours."""
-    return {LEAST_SQUARES: LeastSquares(), "3 nearest neighbours": KNearestNeighbours(neighbours=3)}
+def relu_references(preset: Preset) -> dict[str, Predictor]:
+    """Least squares, nearest neighbours, and near Bayes: a Gaussian process stands in for the networks."""
+    return {
+        LEAST_SQUARES: LeastSquares(),
+        "3 nearest neighbours": KNearestNeighbours(neighbours=3),
+        bayes_name(DENSE): bayes(dense(preset)),
+        f"near-{bayes_name(RELU)}": near_bayes(relu(preset)),
+        f"near-{BAYES_MIXTURE}": near_bayes(half_and_half(dense(preset), relu(preset))),
+    }
+
+
+def curve_references(preset: Preset, models: Iterable[str]) -> dict[str, Predictor]:
+    """Exact Bayes under the prior of every one-dimensional model."""
+    priors = {name: recipe.mixture for name, recipe in curve_models(preset, seed=0).items()}
+    return {bayes_name(name): bayes(priors[name]) for name in models}

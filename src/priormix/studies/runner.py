@@ -1,31 +1,26 @@
 """Runs a study: trains what is missing, measures what is missing, and writes one table."""
 
-import hashlib
-import json
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
 import torch
 from rich.console import Console
 
-from priormix import zoo
 from priormix.errors import PriormixError
-from priormix.files import make_folder, sole_writer, write_atomically
-from priormix.recipe import Recipe
-from priormix.studies.figure import Bench, Figure
+from priormix.files import sole_writer, write_atomically
 from priormix.studies.figures import FIGURES
+from priormix.studies.measuring import Part, measure_all
 from priormix.studies.pool import train_all
 from priormix.studies.preset import Preset
-from priormix.studies.results import read_table, to_table, write_table
+from priormix.studies.results import write_table
 
 
 def run_study(
     preset: Preset,
     out: Path,
     *,
-    figures: Sequence[int] | None = None,
+    figures: Sequence[str] | None = None,
     seeds: int = 1,
     device: torch.device,
     console: Console,
@@ -38,7 +33,7 @@ def run_study(
     Raises PriormixError for figures that the preset does not have, and where the folder is in use or
     cannot be written.
     """
-    chosen = [FIGURES[number] for number in _checked(figures, preset)]
+    chosen = _chosen(figures, preset)
     folder = out / preset.name
     with sole_writer(folder):
         write_atomically(folder / "preset.json", preset.model_dump_json(indent=2).encode())
@@ -46,55 +41,21 @@ def run_study(
             (f"{name}, seed {seed}" if seeds > 1 else name, recipe)
             for seed in range(seeds)
             for figure in chosen
-            for name, recipe in figure.models(preset, seed).items()
+            for name, recipe in FIGURES[figure].models(preset, seed).items()
         ]
         train_all(recipes, out / "runs", device, console)
-        parts = [
-            _measured(figure, preset, seed, out, device, console)
-            for figure in chosen
-            for seed in range(seeds)
-        ]
-        table = pl.concat(parts).unique(maintain_order=True)
+        parts = [Part(figure, seed, preset, out) for figure in chosen for seed in range(seeds)]
+        table = measure_all(parts, device, console)
         write_table(folder / "results.parquet", table)
         return table
 
 
-def _checked(figures: Sequence[int] | None, preset: Preset) -> Sequence[int]:
-    missing = sorted(set(figures or ()) - set(preset.figures))
+def _chosen(figures: Sequence[str] | None, preset: Preset) -> list[str]:
+    """The preset's figures that are asked for, in the preset's order; all of them by default."""
+    missing = [name for name in figures or () if name not in preset.figures]
     if missing:
         raise PriormixError(
-            f"figures: preset {preset.name!r} has figures {_listed(preset.figures)}, "
-            f"given: {_listed(missing)}"
+            f"figures: preset {preset.name!r} has figures {', '.join(preset.figures)}, "
+            f"given: {', '.join(missing)}"
         )
-    return sorted(set(figures or preset.figures))
-
-
-def _measured(
-    figure: Figure, preset: Preset, seed: int, out: Path, device: torch.device, console: Console
-) -> pl.DataFrame:
-    """The figure's rows for one seed, read back where the same measurement was made before."""
-    recipes = figure.models(preset, seed)
-    path = out / preset.name / "parts" / f"figure-{figure.name}-{_key(preset, recipes)}.parquet"
-    if path.exists():
-        return read_table(path)
-    console.print(f"measuring figure {figure.name}" + (f", seed {seed}" if seed else ""))
-    models = {
-        name: zoo.load(out / "runs" / recipe.run_id, device=str(device)) for name, recipe in recipes.items()
-    }
-    table = to_table(figure.rows(Bench(preset, models, device), seed))
-    make_folder(path.parent)
-    write_table(path, table)
-    return table
-
-
-def _key(preset: Preset, recipes: dict[str, Recipe]) -> str:
-    identity = {
-        "priormix": version("priormix"),
-        "preset": preset.model_dump(mode="json"),
-        "runs": {name: recipe.run_id for name, recipe in recipes.items()},
-    }
-    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers))
+    return [name for name in preset.figures if not figures or name in figures]

@@ -8,23 +8,39 @@ import yaml
 from pydantic import ValidationError
 
 from priormix.errors import PriormixError, describe_invalid
-from priormix.measure import Scenario, evaluate
+from priormix.measure import AnyShift, Scenario, evaluate
 from priormix.posterior import bayes
 from priormix.predictors import LeastSquares
 from priormix.predictors.base import Predictor
 from priormix.zoo import load_with_recipe
 
 
+class ScenarioFile(Scenario):
+    """A scenario as files hold it: its fields, and shifts that are applied to it one after the other."""
+
+    shifts: tuple[AnyShift, ...] = ()
+
+    def scenario(self) -> Scenario:
+        """The shifted scenario; raises PriormixError where it does not allow a shift."""
+        fields = {field: getattr(self, field) for field in Scenario.model_fields}
+        return Scenario.model_validate(fields).shifted(*self.shifts)
+
+
 def read_scenario(path: Path) -> Scenario:
-    """Read a scenario from YAML or JSON; raises PriormixError that names the file and what is wrong."""
+    """Read a scenario from YAML or JSON, with its shifts applied.
+
+    Raises PriormixError that names the file and what is wrong.
+    """
     try:
         fields = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise PriormixError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
     try:
-        return Scenario.model_validate(fields)
+        return ScenarioFile.model_validate(fields).scenario()
     except ValidationError as error:
         raise describe_invalid(str(path), error) from error
+    except PriormixError as error:
+        raise PriormixError(f"{path}: {error}") from error
 
 
 def measure_run(
