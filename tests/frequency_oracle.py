@@ -94,7 +94,7 @@ def few_points(model: WaveModel, xs: np.ndarray, ys: np.ndarray, query: float) -
     return Answer(first / total, second / total - (first / total) ** 2, float(np.log(total)))
 
 
-def roots(model: WaveModel, xs: np.ndarray, ys: np.ndarray, query: float) -> Answer:
+def roots(model: WaveModel, xs: np.ndarray, ys: np.ndarray, query: float, nodes: int = 40_000) -> Answer:
     """No noise, and one point more than coefficients: a sum over all frequencies that interpolate.
 
     The change of variables from coefficients and frequency to labels has its Jacobian by differences.
@@ -112,7 +112,7 @@ def roots(model: WaveModel, xs: np.ndarray, ys: np.ndarray, query: float) -> Ans
         left = ys - known(frequency, xs)
         return float(np.linalg.det(np.column_stack([features(frequency, xs), left])))
 
-    grid = np.linspace(0, model.highest, 40_001)
+    grid = np.linspace(0, model.highest, nodes + 1)
     points = xs[None, :]
     c = np.cos(2 * np.pi * grid[1:, None] * points)
     left = ys - model.slope_mean * points - model.mean * c

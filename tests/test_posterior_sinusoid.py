@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize_scalar
 
 from frequency_oracle import WaveModel, few_points, roots, with_noise
 from posterior_oracle import assert_calibrated, assert_not_beaten, within
@@ -10,6 +11,11 @@ from predictor_contract import check_degenerate_prompts, check_precision, check_
 from priormix.functions import DenseLinear, FunctionClass, GivenLinear, Mixture, Sinusoid
 from priormix.posterior import bayes
 from priormix.posterior.combination import with_refinement
+from priormix.posterior.few_points import Repeats
+from priormix.posterior.frequency import FrequencyPosterior
+from priormix.posterior.minima import search_minima
+from priormix.posterior.roots import follow_roots
+from priormix.posterior.table import Table
 from priormix.predictors import KNearestNeighbours, LeastSquares, Prediction
 
 NOISES = [0.0, 0.1]
@@ -80,6 +86,38 @@ def test_without_noise_the_frequency_is_found_and_kept(dtype: torch.dtype) -> No
     assert prediction.log_density[:, :2].isfinite().all()
     assert prediction.log_density[:, 4:].isposinf().all()
     assert (prediction.variance[:, 6:] == 0).float().mean() > 0.99
+
+
+def test_without_noise_two_roots_that_nearly_touch_are_both_found() -> None:
+    """The ratio of two labels has an extremum in ω; next to it two frequencies give the same ratio."""
+    x = np.array([0.9, 1.7, 0.4])
+
+    def ratio(frequency: float) -> float:
+        return float(np.cos(2 * np.pi * frequency * x[1]) / np.cos(2 * np.pi * frequency * x[0]))
+
+    extremum = minimize_scalar(ratio, bounds=(0.85, 1.0), method="bounded", options={"xatol": 1e-12}).x
+    for distance in (1e-3, 3e-4, 1e-4):
+        y = np.cos(2 * np.pi * (extremum + distance) * x)
+        answer = roots(WaveModel(), x[:2], y[:2], x[2], nodes=400_000)
+        xs, ys = torch.tensor(x)[None, :, None], torch.tensor(y)[None]
+        prediction = bayes(Sinusoid()).predict(xs, ys)
+        assert prediction.mean[0, 2].item() == pytest.approx(answer.mean, abs=1e-6)
+        assert prediction.log_density[0, :2].sum().item() == pytest.approx(answer.log_evidence, abs=1e-5)
+
+
+def test_without_noise_the_search_for_the_best_fit_agrees_with_the_roots() -> None:
+    prompts = Sinusoid().sample(30, 10, dtype=torch.float64)
+    predictor = bayes(Sinusoid())
+    assert isinstance(predictor, FrequencyPosterior)
+    problem = predictor.problem(prompts.xs, prompts.ys, 1e-9)
+    repeats, by_roots, by_search = Repeats.of(problem), Table.empty(problem), Table.empty(problem)
+    found = follow_roots(problem, repeats, by_roots)
+    search_minima(problem, repeats, found, by_search)
+    assert found[2:].all()
+    # before that the search keeps the lowest minima only
+    for name in ("mean", "misfit", "point_masses", "log_density"):
+        left, right = (getattr(table, name)[6:] for table in (by_roots, by_search))
+        torch.testing.assert_close(left, right, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("frequency", [0.05, 0.3, 3.0, 7.0, 10.0])

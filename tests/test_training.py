@@ -10,12 +10,14 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
+from posterior_oracle import assert_not_beaten
 from priormix.errors import PriormixError
 from priormix.files import sole_writer
 from priormix.functions import DenseLinear, Mixture, SparseLinear
 from priormix.measure import Scenario, evaluate
 from priormix.models import Network, Transformer
 from priormix.optimisation import Adam, Curriculum, Muon, Ramp
+from priormix.posterior import bayes
 from priormix.predictors import Averaging
 from priormix.recipe import Recipe, read_recipe
 from priormix.training import train, training_batch
@@ -33,7 +35,7 @@ def same_weights(one, two):
     return all(torch.equal(value, weights_of(two)[name]) for name, value in weights_of(one).items())
 
 
-def test_a_tiny_pretraining_beats_averaging_by_far():
+def test_a_tiny_pretraining_beats_averaging_by_far_and_exact_bayes_nowhere():
     recipe = Recipe(
         mixture=DenseLinear(dim=2),
         n_points=9,
@@ -44,8 +46,10 @@ def test_a_tiny_pretraining_beats_averaging_by_far():
         precision="float32",
     )
     scenario = Scenario(name="dense", functions=recipe.mixture, n_points=9)
-    measured = evaluate({"model": train(recipe, device="cpu"), "rival": Averaging()}, scenario, 1000)
+    predictors = {"model": train(recipe, device="cpu"), "rival": Averaging(), "Bayes": bayes(recipe.mixture)}
+    measured = evaluate(predictors, scenario, 1000)
     assert measured.mse_over_prefixes("model").high < 0.5 * measured.mse_over_prefixes("rival").low
+    assert_not_beaten(measured.squared_errors("Bayes"), measured.squared_errors("model"), "the model")
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -52,21 +52,7 @@ class FrequencyPosterior(PosteriorPredictor):
 
     def posterior(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"], tolerance: float) -> Posterior:
         """The posterior for float64 prompts whose labels are exact to a relative `tolerance`."""
-        x = xs[..., 0].T.contiguous()
-        known = self._slope * x
-        for amplitude, frequency in self._known:
-            known = known + amplitude * torch.cos(2 * pi * frequency * x)
-        feature = self._slope_std * x
-        if self._unknown is not None:
-            feature = self._unknown[0] * torch.cos(2 * pi * self._unknown[1] * x)
-        problem = Problem(
-            Points(x, feature, ys.T - known),
-            known,
-            self.wave,
-            self.has_feature,
-            self.refinement,
-            tolerance,
-        )
+        problem = self.problem(xs, ys, tolerance)
         table = Table.empty(problem)
         if self.noise_std > 0:
             likelihood = NoisyLikelihood(
@@ -79,6 +65,18 @@ class FrequencyPosterior(PosteriorPredictor):
             few_points(problem, repeats, table)
             from_modes(problem, repeats, table)
         return table.posterior()
+
+    def problem(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"], tolerance: float) -> Problem:
+        """The prompts, points first, with what is known taken from the labels."""
+        x = xs[..., 0].T.contiguous()
+        known = self._slope * x
+        for amplitude, frequency in self._known:
+            known = known + amplitude * torch.cos(2 * pi * frequency * x)
+        feature = self._slope_std * x
+        if self._unknown is not None:
+            feature = self._unknown[0] * torch.cos(2 * pi * self._unknown[1] * x)
+        points = Points(x, feature, ys.T - known)
+        return Problem(points, known, self.wave, self.has_feature, self.refinement, tolerance)
 
 
 def _parted(waves: tuple[Wave, ...]) -> tuple[Wave, list[Wave]]:
