@@ -95,7 +95,9 @@ def _sizes(preset: Path) -> str:
         return (
             f"Linear functions of {given['dim']} inputs, sparse ones with {given['nonzeros']} nonzero "
             f"coefficients, {given['n_points']} points a prompt; one-dimensional prompts with "
-            f"{given['curve_points']} points; {given['n_prompts']:,} prompts for every scenario."
+            f"{given['curve_points']} points. Scenarios of linear functions are measured on "
+            f"{given['n_prompts']:,} prompts, those in one dimension on {given['n_curve_prompts']:,}, "
+            f"Figures S1 and S4 on {given['n_selection_prompts']:,} and {given['n_shift_prompts']:,}."
         )
     except (OSError, ValueError, KeyError, TypeError):
         return ""
