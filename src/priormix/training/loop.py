@@ -7,19 +7,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from priormix.devices import resolve_device
 from priormix.errors import PriormixError
-from priormix.functions import LeadingInputs
 from priormix.models import InContextNetwork, NetworkPredictor
-from priormix.prompts import Prompts
 from priormix.recipe import Recipe
 from priormix.training.reporters import Metrics, MetricsFile, Reporter
 from priormix.training.run_directory import RunDirectory
+from priormix.training.stepper import Stepper
 from priormix.training.validation import Validation
-from priormix.training.weights import build_network
 
 REPORTS = 100
 REPORTS_A_VALIDATION = 5
@@ -49,26 +46,8 @@ def train(
         return NetworkPredictor(run.network().to(target))
 
 
-def training_batch(recipe: Recipe, step: int, device: torch.device) -> Prompts:
-    """The prompts of one step; they depend on the recipe and the step alone."""
-    inputs, n_points = recipe.inputs, recipe.n_points
-    if recipe.curriculum is not None:
-        inputs = LeadingInputs(base=inputs, active=recipe.curriculum.dims.at(step))
-        n_points = recipe.curriculum.points.at(step)
-    return recipe.mixture.sample(
-        recipe.batch,
-        n_points,
-        seed=recipe.seed,
-        role="train",
-        step=step,
-        inputs=inputs,
-        noise_std=recipe.noise_std,
-        device=device,
-    )
-
-
 def _pretrain(recipe: Recipe, device: torch.device, reporters: Sequence[Reporter]) -> InContextNetwork:
-    stepper = _Stepper(recipe, device)
+    stepper = Stepper(recipe, device)
     with ExitStack() as stack:
         listening = [stack.enter_context(reporter) for reporter in reporters]
         for metrics in _run(recipe, stepper):
@@ -77,42 +56,7 @@ def _pretrain(recipe: Recipe, device: torch.device, reporters: Sequence[Reporter
     return stepper.network
 
 
-class _Stepper:
-    """The network and its optimisers, which take one step at a time."""
-
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        self.recipe = recipe
-        self.network = build_network(recipe)
-        self._fabric = Fabric(
-            accelerator=device.type,
-            devices=1 if device.index is None else [device.index],
-            precision="bf16-mixed" if recipe.precision == "bfloat16" else "32-true",
-        )
-        self._model, *self._optimisers = self._fabric.setup(
-            self.network, *recipe.optimiser.build(self.network)
-        )
-        groups = [group for optimiser in self._optimisers for group in optimiser.param_groups]
-        self._peaks = [(group, group["lr"]) for group in groups]
-        self.device = self._fabric.device
-
-    def step(self, step: int) -> Tensor:
-        """Take the step and return its loss, a scalar on the device; nothing here waits for the device."""
-        factor = self.recipe.schedule.factor(step, self.recipe.steps)
-        for group, peak in self._peaks:
-            group["lr"] = peak * factor
-        for optimiser in self._optimisers:
-            optimiser.zero_grad()
-        prompts = training_batch(self.recipe, step, self.device)
-        loss: Tensor = (self._model(prompts.xs, prompts.ys) - prompts.ys).square().mean()
-        self._fabric.backward(loss)
-        if self.recipe.gradient_clip is not None:
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.gradient_clip)
-        for optimiser in self._optimisers:
-            optimiser.step()
-        return loss.detach()
-
-
-def _run(recipe: Recipe, stepper: _Stepper) -> Iterator[Metrics]:
+def _run(recipe: Recipe, stepper: Stepper) -> Iterator[Metrics]:
     validation = Validation(recipe, stepper.device)
     every = max(1, recipe.steps // REPORTS)
     losses: list[Tensor] = []
