@@ -1,7 +1,7 @@
-"""How fast the classical predictors are beside per-prompt loops over scikit-learn, and whether they agree.
+"""How fast the classical predictors are beside loops over scikit-learn, and whether they agree.
 
-`priormix bench evaluate`: 1,000 prompts, d = 20, T = 41, all prefixes, noise-free dense linear functions. Each
-predictor and its loop run in turn on the same prompts; the loop is timed once, ours is the median of the repeats.
+`priormix bench evaluate`: 1,000 prompts, d = 20, T = 41, all prefixes, noise-free dense linear functions.
+Each predictor and its loop run in turn on the same prompts; the loop is timed once, ours is the median.
 """
 
 import argparse
@@ -55,7 +55,13 @@ def main() -> None:
     print(f"all four together: {together:,.0f} times as fast as the loops")
     others = _without_reference(prompts.xs, prompts.ys)
     if arguments.json:
-        result = {"machine": machine, "prompts": arguments.prompts, "compared": rows, "ratio": together, "others": others}
+        result = {
+            "machine": machine,
+            "prompts": arguments.prompts,
+            "compared": rows,
+            "ratio": together,
+            "others": others,
+        }
         arguments.json.write_text(json.dumps(result, indent=2))
 
 
@@ -65,11 +71,8 @@ def _compared(name: str, xs: torch.Tensor, ys: torch.Tensor, repeats: int) -> di
     looped = _loop(THEIRS[name], xs.numpy(), ys.numpy())
     loop_seconds = time.perf_counter() - started
     difference = float((mean - torch.from_numpy(looped)).abs().max())
-    print(
-        f"{name:22} {seconds:8.3f} s, scikit-learn's loop {loop_seconds:7.1f} s: {loop_seconds / seconds:7,.0f} times"
-        f" as fast, largest difference {difference:.1e}",
-        flush=True,
-    )
+    ratio = f"{loop_seconds / seconds:,.0f} times as fast, largest difference {difference:.1e}"
+    print(f"{name:22} {seconds:8.3f} s, scikit-learn's loop {loop_seconds:7.1f} s: {ratio}", flush=True)
     return {"name": name, "seconds": seconds, "loop_seconds": loop_seconds, "largest_difference": difference}
 
 

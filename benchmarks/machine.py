@@ -9,10 +9,12 @@ import torch
 
 _SIZE = {"cpu": 1536, "cuda": 8192}
 _REPEATS = 5
+# widest first
+_INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "avx512_f", "avx2")
 
 
 def describe(device: torch.device) -> dict[str, Any]:
-    """Processor, threads, libraries, and measured matrix-product peaks in floating-point operations a second."""
+    """Processor, threads, libraries, and measured matrix-product peaks in operations a second."""
     types = [torch.float32, torch.bfloat16]
     return {
         "device": _card(device) or _processor(),
@@ -61,6 +63,6 @@ def _processor() -> str:
         for line in cpuinfo.read_text().splitlines():
             if line.startswith("model name"):
                 flags = torch.cpu.get_capabilities()
-                widest = next((name for name in ("amx_bf16", "avx512_bf16", "avx512_f", "avx2") if flags.get(name)), "")
+                widest = next((name for name in _INSTRUCTIONS if flags.get(name)), "")
                 return f"{line.split(':', 1)[1].strip()} ({widest})"
     return platform.processor() or platform.machine()
