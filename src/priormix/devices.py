@@ -1,5 +1,7 @@
 """Which device a computation runs on."""
 
+from typing import Any
+
 import torch
 
 from priormix.errors import PriormixError
@@ -36,6 +38,6 @@ def is_fast_in_bfloat16(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
         # older releases of torch cannot tell
-        found = getattr(torch.cpu, "get_capabilities", dict)()
+        found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
         return bool(found.get("amx_bf16") or found.get("avx512_bf16"))
     return False

@@ -21,10 +21,9 @@ def causal_attention(
     # torch's fused backward is many times slower for bfloat16 on a CPU, at any length
     is_short = queries.shape[2] <= _SHORT or queries.dtype == torch.bfloat16
     if queries.device.type == "cpu" and is_short:
-        batch_and_heads = queries.shape[:2]
         flat = (part.flatten(0, 1) for part in (queries, keys, values))
-        mixed: Tensor = _ShortAttention.apply(*flat)
-        return mixed.unflatten(0, batch_and_heads)
+        mixed: Tensor = _ShortAttention.apply(*flat)  # type: ignore[no-untyped-call]
+        return mixed.view(queries.shape)
     return functional.scaled_dot_product_attention(queries, keys, values, is_causal=True)
 
 

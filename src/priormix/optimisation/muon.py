@@ -30,17 +30,17 @@ class BatchedMuon(optim.Optimizer):
         super().__init__(groups, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step along the gradients that are there."""
         loss = None if closure is None else closure()
         for group in self.param_groups:
-            matrices = [matrix for matrix in group["params"] if matrix.grad is not None]
+            matrices: list[Tensor] = [matrix for matrix in group["params"] if matrix.grad is not None]
             if matrices:
                 self._move(matrices, group)
         return loss
 
-    def _move(self, matrices: list[nn.Parameter], group: dict[str, Any]) -> None:
-        gradients = [matrix.grad for matrix in matrices]
+    def _move(self, matrices: list[Tensor], group: dict[str, Any]) -> None:
+        gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
         momenta = [self._momentum(matrix) for matrix in matrices]
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         ahead = torch._foreach_lerp(gradients, momenta, group["momentum"])
@@ -52,7 +52,7 @@ class BatchedMuon(optim.Optimizer):
             torch._foreach_mul_(matrices, 1 - group["lr"] * group["weight_decay"])
         torch._foreach_add_(matrices, list(directions.unbind()), alpha=-group["lr"] * scale)
 
-    def _momentum(self, matrix: nn.Parameter) -> Tensor:
+    def _momentum(self, matrix: Tensor) -> Tensor:
         state = self.state[matrix]
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(matrix)
@@ -78,5 +78,5 @@ def orthogonalised(matrices: Float[Tensor, "n r c"]) -> Float[Tensor, "n r c"]:
         product = factor if product is None else factor @ product
         gram = factor @ gram @ factor
     assert product is not None
-    result = product @ wide
+    result: Tensor = product @ wide
     return result.mT if tall else result
