@@ -12,7 +12,7 @@ from priormix.errors import PriormixError, describe_invalid
 from priormix.functions import AnyFunctionClass, AnyInputs, GaussianInputs
 from priormix.kinds import Frozen
 from priormix.models import Network
-from priormix.optimisation import AnyOptimiser, AnySchedule, Curriculum, Muon, WarmupDecay
+from priormix.optimisation import AnyOptimiser, AnySchedule, Curriculum, Divergence, Muon, WarmupDecay
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -37,6 +37,7 @@ class Recipe(Frozen):
     batch: PositiveInt = 64
     precision: Precision = "bfloat16"
     gradient_clip: PositiveFloat | None = 1.0
+    divergence: Divergence = Divergence()
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")

@@ -1,7 +1,9 @@
 """Weights on disk: safetensors with the recipe inside, checked before they are trusted."""
 
+import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -11,8 +13,11 @@ from priormix.errors import PriormixError
 from priormix.files import write_atomically
 from priormix.models import InContextNetwork
 from priormix.recipe import Recipe, parse_recipe
+from priormix.training.tensor_tree import first_not_finite
 
-FORMAT = "priormix-1"
+FORMAT = "priormix-2"
+# its header held format and recipe as entries of their own, and no checksum
+FIRST_FORMAT = "priormix-1"
 
 
 def build_network(recipe: Recipe) -> InContextNetwork:
@@ -21,16 +26,29 @@ def build_network(recipe: Recipe) -> InContextNetwork:
 
 
 def write_weights(path: Path, network: InContextNetwork, recipe: Recipe) -> None:
-    """Write the weights with the recipe in the header; raises PriormixError where that cannot be done."""
+    """Write the weights with the recipe and a checksum in the header; the same ones give the same file.
+
+    Raises PriormixError where that cannot be done, and for weights that are not finite; what was there
+    before stays.
+    """
     tensors = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-    write_atomically(path, save(tensors, metadata={"format": FORMAT, "recipe": recipe.to_json()}))
+    where = first_not_finite(tensors)
+    if where is not None:
+        raise PriormixError(f"{path}: not written, the weights are not finite (tensor {where!r})")
+    header = {
+        "format": FORMAT,
+        "recipe": recipe.model_dump(mode="json"),
+        "sha256": _checksum(tensors),
+    }
+    # a single entry: safetensors writes several in an order that changes from run to run
+    write_atomically(path, save(tensors, metadata={"priormix": json.dumps(header, sort_keys=True)}))
 
 
 def read_weights(path: Path) -> tuple[InContextNetwork, Recipe]:
     """Read a network and its recipe.
 
-    Raises PriormixError where the file is missing, truncated, not ours, of another version, or does
-    not fit the recipe in its own header.
+    Raises PriormixError where the file is missing, truncated, changed, not ours, of an unknown version, or
+    does not fit the recipe in its own header.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -40,22 +58,42 @@ def read_weights(path: Path) -> tuple[InContextNetwork, Recipe]:
         raise PriormixError(f"{path}: no such weights file") from None
     except (SafetensorError, OSError) as error:
         raise PriormixError(f"{path}: damaged or not a safetensors file ({error})") from error
-    recipe = _recipe_in(metadata, path)
+    header = _header(metadata, path)
+    if header["format"] != FIRST_FORMAT and header.get("sha256") != _checksum(tensors):
+        raise PriormixError(f"{path}: damaged, its tensors do not match the checksum in its header")
+    recipe = parse_recipe(header.get("recipe"), f"{path}: header")
     network = build_network(recipe)
     _check_shapes(network, tensors, path)
     network.load_state_dict(tensors)
     return network, recipe
 
 
-def _recipe_in(metadata: dict[str, str], path: Path) -> Recipe:
-    found = metadata.get("format", "no format mark")
-    if found != FORMAT:
-        raise PriormixError(f"{path}: written as {found!r}, this version of priormix reads {FORMAT!r}")
+def _header(metadata: dict[str, str], path: Path) -> dict[str, Any]:
+    """What the file says of itself, whichever known format it has."""
     try:
-        fields = json.loads(metadata.get("recipe", ""))
-    except ValueError:
+        if "priormix" in metadata:
+            header = json.loads(metadata["priormix"])
+        else:
+            header = {**metadata, "recipe": json.loads(metadata.get("recipe", "null"))}
+    except (ValueError, RecursionError):
         raise PriormixError(f"{path}: the header holds no recipe") from None
-    return parse_recipe(fields, f"{path}: header")
+    found = header.get("format", "no format mark") if isinstance(header, dict) else "no format mark"
+    if found not in (FORMAT, FIRST_FORMAT):
+        raise PriormixError(
+            f"{path}: written as {found!r}, this version of priormix reads {FIRST_FORMAT!r} and {FORMAT!r}; "
+            f"load it with the version of priormix that wrote it"
+        )
+    assert isinstance(header, dict)
+    return header
+
+
+def _checksum(tensors: dict[str, torch.Tensor]) -> str:
+    """A hash of names, types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _check_shapes(network: InContextNetwork, tensors: dict[str, torch.Tensor], path: Path) -> None:
