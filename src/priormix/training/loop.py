@@ -10,6 +10,7 @@ from priormix.devices import resolve_device
 from priormix.models import InContextNetwork, NetworkPredictor
 from priormix.recipe import Recipe
 from priormix.training.divergence import DivergenceError
+from priormix.training.memory import shortage_explained
 from priormix.training.pretraining import Pretraining
 from priormix.training.reporters import MetricsFile, Reporter
 from priormix.training.run_directory import RunDirectory
@@ -32,13 +33,14 @@ def train(
     torch ends with the same weights and metrics to the bit.
 
     Raises PriormixError where the directory holds another run, is in use or cannot be written, where the
-    device is absent, and where the run diverges; Interrupted, a KeyboardInterrupt, once it has saved
-    the run because of SIGTERM or Ctrl-C.
+    device is absent, where the run does not fit into memory, and where it diverges; Interrupted, a
+    KeyboardInterrupt, once it has saved the run because of SIGTERM or Ctrl-C.
     """
     target = resolve_device(device)
     if directory is None:
-        return NetworkPredictor(_pretrain(recipe, target, reporters, None))
-    with RunDirectory(Path(directory), recipe) as run:
+        with shortage_explained():
+            return NetworkPredictor(_pretrain(recipe, target, reporters, None))
+    with shortage_explained(), RunDirectory(Path(directory), recipe) as run:
         if not run.finished:
             with Saving(run, pace) as saving:
                 network = _pretrain(recipe, target, [MetricsFile(run.metrics), *reporters], saving)

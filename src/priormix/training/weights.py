@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import nn
 
 from priormix.errors import PriormixError
 from priormix.files import write_atomically
 from priormix.models import InContextNetwork
 from priormix.recipe import Recipe, parse_recipe
+from priormix.training.memory import check_fits, outline_network
 from priormix.training.tensor_tree import first_not_finite
 
 FORMAT = "priormix-2"
@@ -21,7 +23,8 @@ FIRST_FORMAT = "priormix-1"
 
 
 def build_network(recipe: Recipe) -> InContextNetwork:
-    """The freshly initialised network of a recipe."""
+    """The freshly initialised network of a recipe; raises PriormixError where no memory holds it."""
+    check_fits(recipe)
     return recipe.network.build(recipe.mixture.dim, recipe.n_points, recipe.seed)
 
 
@@ -62,8 +65,9 @@ def read_weights(path: Path) -> tuple[InContextNetwork, Recipe]:
     if header["format"] != FIRST_FORMAT and header.get("sha256") != _checksum(tensors):
         raise PriormixError(f"{path}: damaged, its tensors do not match the checksum in its header")
     recipe = parse_recipe(header.get("recipe"), f"{path}: header")
+    # before anything is allocated: the file alone says how large the network may be
+    _check_shapes(outline_network(recipe), tensors, path)
     network = build_network(recipe)
-    _check_shapes(network, tensors, path)
     network.load_state_dict(tensors)
     return network, recipe
 
@@ -96,7 +100,7 @@ def _checksum(tensors: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _check_shapes(network: InContextNetwork, tensors: dict[str, torch.Tensor], path: Path) -> None:
+def _check_shapes(network: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:
     expected = {name: (tuple(t.shape), t.dtype) for name, t in network.state_dict().items()}
     received = {name: (tuple(t.shape), t.dtype) for name, t in tensors.items()}
     for name in sorted(expected.keys() | received.keys()):
