@@ -15,7 +15,7 @@ from priormix.models.positions import PositionsName, rotate, sine_table
 
 ActivationName = Literal["gelu", "relu"]
 # building even the outline of a network takes time for every layer
-MOST_LAYERS = 4096
+MOST_LAYERS = 1024
 Count = Annotated[int, Field(ge=1)]
 
 
