@@ -60,9 +60,11 @@ class _Stack(nn.Module):
             states = states + sine_table(states.shape[1], states.shape[2], states.device)
         if self.positions == "learned":
             states = states + self._learned(states.shape[1])
+        # with tokens first in memory attention needs no copies
+        states = states.transpose(0, 1).contiguous()
         for block in self.blocks:
             states = block(states)
-        normed: Tensor = self.norm(states)
+        normed: Tensor = self.norm(states.transpose(0, 1))
         return normed
 
     def _learned(self, n_tokens: int) -> Float[Tensor, "S W"]:
@@ -94,17 +96,18 @@ class _Block(nn.Module):
             # every block starts as the identity, which learns faster here than any scaled start
             nn.init.zeros_(last.weight)
 
-    def forward(self, states: Float[Tensor, "B S W"]) -> Float[Tensor, "B S W"]:
+    def forward(self, states: Float[Tensor, "S B W"]) -> Float[Tensor, "S B W"]:
         states = states + self._attend(self.attention_norm(states))
         change: Tensor = self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(states))))
         return states + change
 
-    def _attend(self, states: Float[Tensor, "B S W"]) -> Float[Tensor, "B S W"]:
-        batch, n_tokens, width = states.shape
-        joint = self.attention_in(states).view(batch, n_tokens, 3, self.heads, width // self.heads)
-        queries, keys, values = joint.permute(2, 0, 3, 1, 4)
+    def _attend(self, states: Float[Tensor, "S B W"]) -> Float[Tensor, "S B W"]:
+        n_tokens, batch, width = states.shape
+        # queries, keys and values stand side by side, head by head
+        joint = self.attention_in(states).view(n_tokens, batch, self.heads, 3, width // self.heads)
+        queries, keys, values = joint.permute(3, 1, 2, 0, 4).unbind()
         if self.rotary:
             queries, keys = rotate(queries, keys)
         mixed = causal_attention(queries, keys, values)
-        out: Tensor = self.attention_out(mixed.transpose(1, 2).reshape(batch, n_tokens, width))
+        out: Tensor = self.attention_out(mixed.permute(2, 0, 1, 3).reshape(n_tokens, batch, width))
         return out

@@ -151,5 +151,10 @@ class Pretraining:
 
 def _surroundings(device: torch.device) -> dict[str, str | int]:
     """What a run's numbers depend on to the bit, besides its recipe."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    return {"torch": torch.__version__, "device": name, "threads": torch.get_num_threads()}
+    on_card = device.type == "cuda"
+    return {
+        "torch": torch.__version__,
+        "device": torch.cuda.get_device_name(device) if on_card else device.type,
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+    }

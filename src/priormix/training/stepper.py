@@ -1,11 +1,12 @@
 """One step of pretraining: its batch, its gradient, its move."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from priormix.devices import is_fast_in_bfloat16
 from priormix.functions import LeadingInputs
 from priormix.prompts import Prompts
 from priormix.recipe import Recipe
@@ -39,7 +40,7 @@ class Stepper:
         self._fabric = Fabric(
             accelerator=device.type,
             devices=1 if device.index is None else [device.index],
-            precision="bf16-mixed" if recipe.precision == "bfloat16" else "32-true",
+            precision=_precision(recipe, device),
         )
         self._model, *self._optimisers = self._fabric.setup(
             self.network, *recipe.optimiser.build(self.network)
@@ -83,3 +84,10 @@ class Stepper:
         for optimiser, held in zip(self._optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(held)
         self.step_scale = state["step_scale"]
+
+
+def _precision(recipe: Recipe, device: torch.device) -> Literal["bf16-mixed", "32-true"]:
+    wanted = recipe.precision
+    if wanted == "auto":
+        wanted = "bfloat16" if is_fast_in_bfloat16(device) else "float32"
+    return "bf16-mixed" if wanted == "bfloat16" else "32-true"
