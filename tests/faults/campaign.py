@@ -5,6 +5,7 @@ finished checkpoints were lost, and how many runs ended with the weights and met
 """
 
 import argparse
+import random
 import sys
 import tempfile
 import time
@@ -14,6 +15,8 @@ import files
 import folders
 import kills
 from subject import Outcome, prepare, undisturbed_run
+
+from mutations import Judge, judge_recipes, judge_tables, judge_weights
 
 
 def campaign(root: Path, seed: int) -> list[Outcome]:
@@ -42,6 +45,28 @@ def campaign(root: Path, seed: int) -> list[Outcome]:
     return outcomes
 
 
+def mutations(root: Path, seed: int, share: float) -> list[str]:
+    """Judge mutated files; the names of the kinds of file that were not all accepted or refused in words."""
+    failed = []
+    for judge_them, n in ((judge_recipes, 1500), (judge_tables, 150), (judge_weights, 800)):
+        out = root / judge_them.__name__
+        out.mkdir()
+        judge = Judge(out)
+        started = time.perf_counter()
+        try:
+            judge_them(judge, random.Random(seed), round(n * share))
+        except AssertionError as failure:
+            failed.append(judge_them.__name__)
+            print(f"FAILED: {failure}")
+        refused = ", ".join(f"{count} {reason}" for reason, count in sorted(judge.refused.items()))
+        print(
+            f"{judge_them.__name__:38}   {judge.cases} mutated files, {judge.accepted} accepted, refused: "
+            f"{refused}   {time.perf_counter() - started:.0f} s",
+            flush=True,
+        )
+    return failed
+
+
 def _print(outcome: Outcome, seconds: float) -> None:
     columns = (
         f"{outcome.fault:38}",
@@ -57,9 +82,11 @@ def _print(outcome: Outcome, seconds: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0, help="of the times at which faults strike")
+    parser.add_argument("--mutations", type=float, default=1.0, help="share of the 2,450 mutated files")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="priormix-faults-") as root:
         outcomes = campaign(Path(root), arguments.seed)
+        misjudged = mutations(Path(root), arguments.seed, arguments.mutations)
     skipped = [outcome.fault for outcome in outcomes if outcome.note.startswith("skipped")]
     failed = [outcome.fault for outcome in outcomes if not outcome.passed and outcome.fault not in skipped]
     print(
@@ -69,6 +96,7 @@ def main() -> None:
         f"{sum(outcome.identical for outcome in outcomes)} of {sum(outcome.runs for outcome in outcomes)}"
         f"{'; skipped: ' + ', '.join(skipped) if skipped else ''}"
     )
+    failed += misjudged
     sys.exit(f"FAILED: {', '.join(failed)}" if failed else 0)
 
 
