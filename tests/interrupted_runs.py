@@ -2,8 +2,6 @@
 
 import csv
 
-import torch
-
 from priormix.functions import DenseLinear
 from priormix.models import Network, Transformer
 from priormix.optimisation import Adam
@@ -70,7 +68,3 @@ def assert_the_same(one, two):
 
 def checkpoints_of(folder):
     return sorted((folder / "checkpoints").glob("*.safetensors"))
-
-
-def threads():
-    return torch.get_num_threads()

@@ -1,16 +1,20 @@
 """Runs that are cut off go on from their last checkpoint and end the same to the bit."""
 
+import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from io import StringIO
 
 import pytest
 import torch
 import yaml
+from rich.console import Console
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -25,24 +29,25 @@ from interrupted_runs import (
     train_until,
 )
 from priormix.errors import Interrupted, PriormixError
+from priormix.studies.pool import train_all
 from priormix.training import Pace, Reporter, train
 
 OFTEN = Pace(steps=7)
 
 
-@pytest.fixture(scope="module", params=["muon", "adam in bfloat16"])
-def undisturbed(request, tmp_path_factory):
-    """A recipe and the folder of a run of it that was never cut off."""
-    recipe = RECIPE if request.param == "muon" else ADAM
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The folder of a run of RECIPE that was never cut off."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    go_on(RECIPE, folder)
+    return folder
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, ADAM], ids=["muon", "adam in bfloat16"])
+def test_a_run_that_is_cut_off_ends_the_same_to_the_bit(tmp_path_factory, tmp_path, recipe):
     folder = tmp_path_factory.mktemp("undisturbed")
     go_on(recipe, folder)
-    return recipe, folder
-
-
-@pytest.mark.parametrize("steps", [[4], [8, 120, 121, 229], [100, 100, 100]])
-def test_a_run_that_is_cut_off_ends_the_same_to_the_bit(undisturbed, tmp_path, steps):
-    recipe, folder = undisturbed
-    for step in steps:
+    for step in (4, 50, 50, 121, 229):
         train_until(step, recipe, tmp_path, OFTEN)
         assert not (tmp_path / "weights.safetensors").exists()
         assert len(checkpoints_of(tmp_path)) == min(2, step // 7)
@@ -87,31 +92,27 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(undisturbed, tmp_path, caplog, damage):
-    recipe, folder = undisturbed
-    train_until(120, recipe, tmp_path, OFTEN)
+    train_until(120, RECIPE, tmp_path, OFTEN)
     newest = checkpoints_of(tmp_path)[-1]
     newest.write_bytes(DAMAGES[damage](newest.read_bytes()))
-    train_until(126, recipe, tmp_path, OFTEN)
+    train_until(126, RECIPE, tmp_path, OFTEN)
     assert "damaged (its checksum is not that in its name); falling back to the checkpoint" in caplog.text
     assert len(checkpoints_of(tmp_path)) == 2
-    go_on(recipe, tmp_path, OFTEN)
-    assert_the_same(folder, tmp_path)
+    go_on(RECIPE, tmp_path, OFTEN)
+    assert_the_same(undisturbed, tmp_path)
 
 
 def test_without_a_whole_checkpoint_a_run_says_so_and_starts_again(undisturbed, tmp_path, caplog):
-    recipe, folder = undisturbed
-    train_until(120, recipe, tmp_path, OFTEN)
+    train_until(120, RECIPE, tmp_path, OFTEN)
     for path in checkpoints_of(tmp_path):
         path.write_bytes(b"nothing")
-    go_on(recipe, tmp_path, OFTEN)
+    go_on(RECIPE, tmp_path, OFTEN)
     assert "no whole checkpoint is left; starting from the beginning" in caplog.text
-    assert_the_same(folder, tmp_path)
+    assert_the_same(undisturbed, tmp_path)
 
 
 def renamed(path):
     """Give a rewritten checkpoint the name that its content asks for."""
-    import hashlib
-
     number = path.name.partition("-")[0]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return path.rename(path.with_name(f"{number}-{digest}.safetensors"))
@@ -173,22 +174,20 @@ class Signalled(Reporter):
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_signals_save_and_say_how_to_go_on(undisturbed, tmp_path, signum):
-    recipe, folder = undisturbed
     before = signal.getsignal(signum)
     with pytest.raises(Interrupted, match=r"after 120 of 230 steps, saved in .*; run the same command again"):
-        train(recipe, tmp_path, device="cpu", reporters=[Signalled(120, signum)])
+        train(RECIPE, tmp_path, device="cpu", reporters=[Signalled(120, signum)])
     assert signal.getsignal(signum) == before
     assert len(checkpoints_of(tmp_path)) == 1
-    go_on(recipe, tmp_path)
-    assert_the_same(folder, tmp_path)
+    go_on(RECIPE, tmp_path)
+    assert_the_same(undisturbed, tmp_path)
 
 
 def test_training_outside_the_main_thread_leaves_signals_alone(undisturbed, tmp_path):
-    recipe, folder = undisturbed
-    worker = threading.Thread(target=go_on, args=(recipe, tmp_path))
+    worker = threading.Thread(target=go_on, args=(RECIPE, tmp_path))
     worker.start()
     worker.join()
-    assert_the_same(folder, tmp_path)
+    assert_the_same(undisturbed, tmp_path)
 
 
 def start(recipe, folder, *options):
@@ -215,48 +214,51 @@ def start(recipe, folder, *options):
 
 
 def wait_for_a_checkpoint(folder, process):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not checkpoints_of(folder):
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(
-    ("signum", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
-)
-def test_the_command_is_killed_and_run_again(tmp_path, signum, status):
-    recipe = RECIPE.model_copy(update={"steps": 700})
-    with start(recipe, tmp_path / "run", "--checkpoint-steps", "50") as victim:
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143)])
+def test_the_command_is_killed_and_gone_on_with(tmp_path, signum, status):
+    recipe = RECIPE.model_copy(update={"steps": 500})
+    with start(recipe, tmp_path / "run", "--checkpoint-steps", "20") as victim:
         wait_for_a_checkpoint(tmp_path / "run", victim)
         victim.send_signal(signum)
-        _, said = victim.communicate(timeout=60)
-    assert victim.returncode == status
+        _, said = victim.communicate(timeout=300)
+    assert victim.returncode == status, said
     assert "Traceback" not in said
     if signum != signal.SIGKILL:
         assert "run the same command again to go on" in said
         assert len(said.strip().splitlines()) == 1
-    with start(recipe, tmp_path / "run") as again:
-        said = again.communicate(timeout=120)
-    assert again.returncode == 0, said
+    go_on(recipe, tmp_path / "run")
     go_on(recipe, tmp_path / "undisturbed")
     assert_the_same(tmp_path / "undisturbed", tmp_path / "run")
 
 
 def test_a_second_writer_is_told_who_the_first_is(tmp_path):
     recipe = RECIPE.model_copy(update={"steps": 100_000})
-    with start(recipe, tmp_path / "run", "--checkpoint-steps", "50") as first:
+    with start(recipe, tmp_path / "run", "--checkpoint-steps", "20") as first:
         wait_for_a_checkpoint(tmp_path / "run", first)
-        with start(recipe, tmp_path / "run") as second:
-            _, said = second.communicate(timeout=60)
+        with pytest.raises(PriormixError, match=rf"in use by another priormix process \(pid {first.pid}\)"):
+            go_on(recipe, tmp_path / "run")
         first.kill()
-    assert second.returncode == 2
-    assert f"in use by another priormix process (pid {first.pid})" in said
+
+
+def test_runs_of_a_study_go_on_too(tmp_path):
+    folder = tmp_path / RECIPE.run_id
+    train_until(120, RECIPE, folder, OFTEN)
+    before = (folder / "metrics.csv").read_text().splitlines()
+    train_all([("a model", RECIPE)], tmp_path, torch.device("cpu"), Console(file=StringIO()))
+    after = (folder / "metrics.csv").read_text().splitlines()
+    assert len(after) == 1 + 115
+    # the columns of the clock are those of the first attempt up to its last checkpoint
+    assert after[:60] == before[:60]
 
 
 def test_a_folder_that_is_deleted_meanwhile_ends_the_run_with_an_error(tmp_path):
-    import shutil
-
     class Delete(Signalled):
         def update(self, metrics):
             if metrics.step == self.step:
@@ -267,8 +269,6 @@ def test_a_folder_that_is_deleted_meanwhile_ends_the_run_with_an_error(tmp_path)
 
 
 def test_a_folder_that_is_replaced_meanwhile_is_left_alone(tmp_path):
-    import shutil
-
     class Replace(Signalled):
         def update(self, metrics):
             if metrics.step == self.step:
@@ -282,7 +282,6 @@ def test_a_folder_that_is_replaced_meanwhile_is_left_alone(tmp_path):
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_those_before_it(undisturbed, tmp_path):
-    recipe, folder = undisturbed
 
     class InTheWay(Signalled):
         def update(self, metrics):
@@ -290,8 +289,8 @@ def test_a_checkpoint_that_cannot_be_written_leaves_those_before_it(undisturbed,
                 (tmp_path / "checkpoints" / ".partial").mkdir()
 
     with pytest.raises(PriormixError, match=r"a checkpoint cannot be written .* those before it are intact"):
-        train(recipe, tmp_path, device="cpu", reporters=[InTheWay(118, 0)], pace=OFTEN)
+        train(RECIPE, tmp_path, device="cpu", reporters=[InTheWay(118, 0)], pace=OFTEN)
     assert len(checkpoints_of(tmp_path)) == 2
     (tmp_path / "checkpoints" / ".partial").rmdir()
-    go_on(recipe, tmp_path)
-    assert_the_same(folder, tmp_path)
+    go_on(RECIPE, tmp_path)
+    assert_the_same(undisturbed, tmp_path)

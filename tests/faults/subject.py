@@ -33,7 +33,7 @@ RECIPE = Recipe(
     batch=8,
     precision="float32",
 )
-LIMIT_S = 240
+LIMIT_S = 900
 
 
 @dataclass
