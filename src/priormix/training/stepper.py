@@ -53,6 +53,12 @@ class Stepper:
         """What the step, counted from 0, multiplies every learning rate by."""
         return self.step_scale * self.recipe.schedule.factor(step, self.recipe.steps)
 
+    @property
+    def n_optimiser_states(self) -> int:
+        """How many numbers the optimisers keep, once a step was taken."""
+        states = (state for optimiser in self._optimisers for state in optimiser.state.values())
+        return sum(part.numel() for state in states for part in state.values())
+
     def step(self, step: int) -> Tensor:
         """Take the step and return its loss, a scalar on the device; nothing here waits for the device."""
         factor = self.factor(step)
