@@ -3,24 +3,43 @@
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
+from typer.core import TyperGroup
 
-from priormix.errors import PriormixError
+from priormix.errors import Interrupted, PriormixError
 from priormix.kinds import allow_imports
 
 if TYPE_CHECKING:
     from priormix.training import Plan
 
+
+class Commands(TyperGroup):
+    """The group of all commands; one that is interrupted says how to go on."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; an interrupted one ends with one line and status 128 + the signal's number."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            # typer would end without a word
+            text = str(stop) or "interrupted; run the same command again to go on"
+            stderr.print(f"priormix: {text}", markup=False, highlight=False, soft_wrap=True)
+            sys.exit(128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT))
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Pretrain sequence models on mixtures of function classes, and measure what they learn in context.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -38,14 +57,14 @@ AllowImports = Annotated[
 
 def main() -> None:
     """Run the command line; a user's mistake ends with one line and status 2."""
+    before = signal.signal(signal.SIGTERM, _terminated)
     try:
         app()
     except PriormixError as error:
         stderr.print(f"priormix: {error}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        stderr.print("priormix: interrupted; run the same command again to go on")
-        sys.exit(130)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @app.command(epilog="Example: priormix reproduce --preset quick --figures 1,2 --out results")
@@ -96,6 +115,12 @@ def train(
     device: Device = "auto",
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log to the run's folder too.")] = False,
     wandb: Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases too.")] = False,
+    checkpoint_every: Annotated[
+        float, typer.Option(min=0, help="Seconds between two checkpoints; see also --checkpoint-steps.")
+    ] = 60.0,
+    checkpoint_steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps between two checkpoints, in place of seconds.")
+    ] = None,
     only_plan: Annotated[
         bool, typer.Option("--plan", help="Print size, memory and time of the run, and do not run it.")
     ] = False,
@@ -103,7 +128,7 @@ def train(
     imports: AllowImports = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
-    """Pretrain one network."""
+    """Pretrain one network; a run that was cut off goes on from its last checkpoint."""
     if with_parent:
         _end_with_parent()
     from priormix import training
@@ -123,7 +148,8 @@ def train(
             reporters.append(training.TensorBoard(folder / "tensorboard"))
         if wandb:
             reporters.append(training.WeightsAndBiases(wanted))
-        training.train(wanted, folder, device=device, reporters=reporters)
+        pace = training.Pace(checkpoint_every, checkpoint_steps)
+        training.train(wanted, folder, device=device, reporters=reporters, pace=pace)
     stdout.print(f"trained: {folder}", highlight=False, soft_wrap=True)
 
 
@@ -217,6 +243,10 @@ def _print_report(page: Path, as_json: bool) -> None:
         words = f"{verdict['verdict']}, {verdict['second_verdict']}"
         stdout.print(f"{verdict['claim']}  {words}: {verdict['text']}", highlight=False)
     stdout.print(f"report: {page}", highlight=False, soft_wrap=True)
+
+
+def _terminated(signum: int, _frame: FrameType | None) -> None:
+    raise Interrupted("terminated; run the same command again to go on", signum)
 
 
 def _end_with_parent() -> None:
