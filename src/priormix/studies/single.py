@@ -1,6 +1,5 @@
 """One trained run on one scenario, beside the predictors that need no training."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +7,8 @@ import yaml
 from pydantic import ValidationError
 
 from priormix.errors import PriormixError, describe_invalid
-from priormix.measure import AnyShift, Scenario, evaluate
-from priormix.posterior import bayes
-from priormix.predictors import LeastSquares
-from priormix.predictors.base import Predictor
-from priormix.zoo import load_with_recipe
+from priormix.measure import AnyShift, Scenario
+from priormix.zoo import load, measure_on, own_prior
 
 
 class ScenarioFile(Scenario):
@@ -51,33 +47,13 @@ def measure_run(
     Without a scenario the run's own prior is the test. Exact Bayes is left out where it is not known.
     Raises PriormixError where the run cannot be loaded or reads inputs of another dimension.
     """
-    model, recipe = load_with_recipe(run, device=device)
-    scenario = scenario or Scenario(
-        name="its own prior",
-        functions=recipe.mixture,
-        n_points=recipe.n_points,
-        inputs=recipe.inputs,
-        noise_std=recipe.noise_std,
-    )
+    model = load(run, device=device)
+    recipe = model.recipe
+    scenario = scenario or own_prior(recipe)
     if scenario.functions.dim != recipe.mixture.dim:
         raise PriormixError(
             f"{run}: reads inputs with {recipe.mixture.dim} coordinates, scenario {scenario.name!r} has "
             f"{scenario.functions.dim}"
         )
-    predictors: dict[str, Predictor] = {"model": model, "least squares": LeastSquares()}
-    # where no exact posterior is known, the other curves stand without it
-    with suppress(PriormixError):
-        predictors["exact Bayes"] = bayes(recipe.mixture, noise_std=recipe.noise_std)
-    where = next(model.network.parameters()).device
-    evaluation = evaluate(predictors, scenario, n_prompts, seed=seed, device=where)
-    curves = {name: evaluation.mse(name) for name in predictors}
-    return {
-        "run": str(run),
-        "scenario": scenario.name,
-        "n_prompts": n_prompts,
-        "n_points": scenario.n_points,
-        "curves": {
-            name: {"mean": curve.mean.tolist(), "low": curve.low.tolist(), "high": curve.high.tolist()}
-            for name, curve in curves.items()
-        },
-    }
+    measured = measure_on(scenario, model, recipe, n_prompts, seed, model.device)
+    return {"run": str(run), **measured.model_dump(mode="json")}

@@ -1,0 +1,54 @@
+"""The Hugging Face hub: load from it, download from it, upload to it; mistakes told as ours are."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+
+from priormix.errors import PriormixError
+from priormix.zoo.pretrained import WEIGHTS, PretrainedNetwork
+
+FILES = (WEIGHTS, "README.md", "config.json", "measured.json", "recipe.yaml")
+
+
+def load(repository: str, device: str = "auto") -> PretrainedNetwork:
+    """Load "owner/name" from the hub, or from its cache on this machine.
+
+    Raises PriormixError where the hub cannot be reached, or has no such repository, or none of ours.
+    """
+    with _told(repository):
+        return PretrainedNetwork.from_pretrained(repository, device=device)
+
+
+def download(repository: str, folder: Path) -> None:
+    """Write the files of a model on the hub into a folder; raises PriormixError as `load` does."""
+    with _told(repository):
+        snapshot_download(repository, local_dir=folder, allow_patterns=list(FILES))
+
+
+def upload(model: PretrainedNetwork, repository: str, name: str, private: bool) -> str:
+    """Upload a model with its card; returns the address of the commit.
+
+    Raises PriormixError where the hub cannot be reached or refuses.
+    """
+    with _told(repository):
+        message = f"Upload {name} from priormix"
+        return model.push_to_hub(
+            repository, private=private, commit_message=message, model_card_kwargs={"name": repository}
+        )
+
+
+@contextmanager
+def _told(repository: str) -> Iterator[None]:
+    try:
+        yield
+    except (
+        HfHubHTTPError,
+        EntryNotFoundError,
+        OfflineModeIsEnabled,
+        HFValidationError,
+    ) as error:
+        reason = " ".join(str(error).split())
+        raise PriormixError(f"{repository}: cannot be had from the Hugging Face hub ({reason})") from error
