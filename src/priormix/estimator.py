@@ -50,10 +50,11 @@ class InContextRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        model: "str | Path | Predictor | FunctionClass" = "linear-sinusoid-1d",
+        # anything goes here, by scikit-learn's convention: fit checks
+        model: Any = "linear-sinusoid-1d",
         *,
-        noise_std: float = 0.0,
-        device: str = "auto",
+        noise_std: Any = 0.0,
+        device: Any = "auto",
     ) -> None:
         self.model = model
         self.noise_std = noise_std

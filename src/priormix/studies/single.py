@@ -55,5 +55,5 @@ def measure_run(
             f"{run}: reads inputs with {recipe.mixture.dim} coordinates, scenario {scenario.name!r} has "
             f"{scenario.functions.dim}"
         )
-    measured = measure_on(scenario, model, recipe, n_prompts, seed, model.device)
+    measured = measure_on(scenario, model, recipe, n_prompts, seed=seed, device=model.device)
     return {"run": str(run), **measured.model_dump(mode="json")}

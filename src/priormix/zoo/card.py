@@ -7,20 +7,18 @@ import yaml
 from priormix.functions import FunctionClass, Mixture
 from priormix.recipe import Recipe
 from priormix.training.weights import build_network
+from priormix.zoo.catalogue import name_of
 from priormix.zoo.measuring import EXACT_BAYES, Measured, MeasuredScenario, in_words
 
 _MOST_ROWS = 12
 
 
-def write_card(name: str, recipe: Recipe, measured: Measured | None, command: str | None = None) -> str:
-    """The card in Markdown, with metadata for the hub ahead of it.
-
-    `command` is what builds the model again; by default training from the recipe that the card holds.
-    """
+def write_card(name: str, recipe: Recipe, measured: Measured | None) -> str:
+    """The card in Markdown, with metadata for the hub ahead of it; `name` is what loads the model."""
     parts = [_metadata(recipe, measured), f"# {name}", _what_it_is(recipe), _use(name)]
     if measured is not None:
         parts.append(_errors(measured))
-    parts.append(_built(recipe, command))
+    parts.append(_built(recipe))
     return "\n\n".join(parts) + "\n"
 
 
@@ -125,10 +123,12 @@ def _rows(n_points: int) -> list[int]:
     return sorted({*range(5), *range(n_points - 1, 4, -step)})
 
 
-def _built(recipe: Recipe, command: str | None) -> str:
+def _built(recipe: Recipe) -> str:
+    shipped = name_of(recipe)
+    command = f"priormix zoo build {shipped} --out models" if shipped else "priormix train recipe.yaml"
     return (
         "## Build it again\n\n"
-        f"```bash\n{command or 'priormix train recipe.yaml'}\n```\n\n"
+        f"```bash\n{command}\n```\n\n"
         f"Run `{recipe.run_id}`; its recipe, with every default written out:\n\n"
         f"```yaml\n{recipe.to_yaml()}```"
     )

@@ -31,6 +31,11 @@ def model_folder(name: str) -> Path:
     return MODELS / name
 
 
+def name_of(recipe: Recipe) -> str | None:
+    """The name of the model in the zoo with this very recipe, if there is one."""
+    return next((name for name in names() if shipped_recipe(name) == recipe), None)
+
+
 def unknown(name: str) -> PriormixError:
     """The error for a name that stands for no model."""
     return PriormixError(

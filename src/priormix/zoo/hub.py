@@ -28,15 +28,19 @@ def download(repository: str, folder: Path) -> None:
         snapshot_download(repository, local_dir=folder, allow_patterns=list(FILES))
 
 
-def upload(model: PretrainedNetwork, repository: str, name: str, private: bool) -> str:
-    """Upload a model with its card; returns the address of the commit.
+def upload(model: PretrainedNetwork, repository: str, private: bool) -> str:
+    """Upload a model with its card to the repository, which is made where it is absent.
+
+    Returns the address of the commit.
 
     Raises PriormixError where the hub cannot be reached or refuses.
     """
     with _told(repository):
-        message = f"Upload {name} from priormix"
         return model.push_to_hub(
-            repository, private=private, commit_message=message, model_card_kwargs={"name": repository}
+            repository,
+            private=private,
+            commit_message="Upload a model with priormix",
+            model_card_kwargs={"name": repository},
         )
 
 

@@ -76,11 +76,13 @@ def own_prior(recipe: Recipe) -> Scenario:
     return _scenario("its own prior", recipe.mixture, recipe)
 
 
-def measure(model: Predictor, recipe: Recipe, n_prompts: int, seed: int = 0) -> Measured:
+def measure(
+    model: Predictor, recipe: Recipe, n_prompts: int, *, device: torch.device | str | None = None
+) -> Measured:
     """Measure a network on its own prior, and on each class of the mixture where the prior is one."""
     return Measured(
         scenarios=tuple(
-            measure_on(scenario, model, recipe, n_prompts, seed) for scenario in _scenarios(recipe)
+            measure_on(scenario, model, recipe, n_prompts, device=device) for scenario in _scenarios(recipe)
         )
     )
 
@@ -90,6 +92,7 @@ def measure_on(
     model: Predictor,
     recipe: Recipe,
     n_prompts: int,
+    *,
     seed: int = 0,
     device: torch.device | str | None = None,
     beside: dict[str, Predictor] | None = None,

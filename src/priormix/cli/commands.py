@@ -5,13 +5,15 @@ import logging
 import os
 import sys
 import threading
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from priormix.cli.options import AllowImports, AsJson, Device, print_json, print_path, stderr, stdout
+from priormix.cli.zoo import zoo
 from priormix.errors import PriormixError
 from priormix.kinds import allow_imports
 
@@ -20,14 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-stdout, stderr = Console(), Console(stderr=True)
-
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
-AllowImports = Annotated[
-    bool,
-    typer.Option("--allow-imports", help="Let a kind name a class as package.module:Class; runs its code."),
-]
+app.add_typer(zoo, name="zoo")
 
 
 def main() -> None:
@@ -40,6 +35,21 @@ def main() -> None:
     except KeyboardInterrupt:
         stderr.print("priormix: interrupted; run the same command again to go on")
         sys.exit(130)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"priormix {version('priormix')}")
+        raise typer.Exit
+
+
+@app.callback(epilog="Example: priormix reproduce --preset smoke, then open results/smoke/index.html")
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command(epilog="Example: priormix reproduce --preset quick --figures 1,2 --out results")
@@ -91,6 +101,7 @@ def train(
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log to the run's folder too.")] = False,
     wandb: Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases too.")] = False,
     imports: AllowImports = False,
+    as_json: AsJson = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
     """Pretrain one network."""
@@ -110,7 +121,7 @@ def train(
         if wandb:
             reporters.append(training.WeightsAndBiases(wanted))
         training.train(wanted, folder, device=device, reporters=reporters)
-    stdout.print(f"trained: {folder}", highlight=False, soft_wrap=True)
+    print_path("trained", folder, as_json)
 
 
 @app.command(epilog="Example: priormix evaluate runs/mine --on scenario.yaml --json")
@@ -132,7 +143,7 @@ def evaluate(
         scenario = None if on is None else read_scenario(on)
         measured = measure_run(run, scenario, prompts, seed, device)
     if as_json:
-        print(json.dumps(measured))
+        print_json(measured)
         return
     table = Table(title=f"mean squared error on {measured['scenario']}, {prompts} prompts, 95% intervals")
     table.add_column("examples", justify="right")
@@ -163,12 +174,12 @@ def _with_interval(curve: dict[str, list[float]], k: int) -> str:
 def _print_report(page: Path, as_json: bool) -> None:
     decided: list[dict[str, Any]] = json.loads((page.parent / "verdicts.json").read_text(encoding="utf-8"))
     if as_json:
-        print(json.dumps({"report": str(page), "verdicts": decided}))
+        print_json({"report": str(page), "verdicts": decided})
         return
     for verdict in decided:
         words = f"{verdict['verdict']}, {verdict['second_verdict']}"
         stdout.print(f"{verdict['claim']}  {words}: {verdict['text']}", highlight=False)
-    stdout.print(f"report: {page}", highlight=False, soft_wrap=True)
+    print_path("report", page, as_json)
 
 
 def _end_with_parent() -> None:
