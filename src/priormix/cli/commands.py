@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 
 from priormix.cli.options import AllowImports, AsJson, Device, print_json, print_path, stderr, stdout
-from priormix.cli.zoo import zoo
+from priormix.cli.zoo import Source, zoo
 from priormix.errors import PriormixError
 from priormix.kinds import allow_imports
 
@@ -37,10 +37,11 @@ def main() -> None:
         sys.exit(130)
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         print(f"priormix {version('priormix')}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback(epilog="Example: priormix reproduce --preset smoke, then open results/smoke/index.html")
@@ -126,7 +127,7 @@ def train(
 
 @app.command(epilog="Example: priormix evaluate runs/mine --on scenario.yaml --json")
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, or a weights file.")],
+    model: Source,
     on: Annotated[
         Path | None, typer.Option(help="A scenario in YAML; the run's own prior by default.")
     ] = None,
@@ -141,7 +142,7 @@ def evaluate(
 
     with allow_imports(imports):
         scenario = None if on is None else read_scenario(on)
-        measured = measure_run(run, scenario, prompts, seed, device)
+        measured = measure_run(model, scenario, prompts, seed, device)
     if as_json:
         print_json(measured)
         return

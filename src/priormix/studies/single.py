@@ -40,7 +40,7 @@ def read_scenario(path: Path) -> Scenario:
 
 
 def measure_run(
-    run: Path, scenario: Scenario | None, n_prompts: int, seed: int, device: str
+    run: str, scenario: Scenario | None, n_prompts: int, seed: int, device: str
 ) -> dict[str, Any]:
     """Learning curves of a run, of least squares and of exact Bayes under the run's prior, as plain data.
 
@@ -56,4 +56,4 @@ def measure_run(
             f"{scenario.functions.dim}"
         )
     measured = measure_on(scenario, model, recipe, n_prompts, seed=seed, device=model.device)
-    return {"run": str(run), **measured.model_dump(mode="json")}
+    return {"run": run, **measured.model_dump(mode="json")}

@@ -1,6 +1,7 @@
 """Pretrained networks: ship, load, save and share them."""
 
 from priormix.zoo.catalogue import names, shipped_recipe
+from priormix.zoo.listing import describe, entries
 from priormix.zoo.loading import load
 from priormix.zoo.measuring import Measured, MeasuredScenario, measure, measure_on, own_prior
 from priormix.zoo.pretrained import PretrainedNetwork
@@ -12,6 +13,8 @@ __all__ = [
     "OutsidePretraining",
     "PretrainedNetwork",
     "PretrainingRange",
+    "describe",
+    "entries",
     "load",
     "measure",
     "measure_on",

@@ -8,9 +8,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
 from priormix.errors import PriormixError
-from priormix.zoo.pretrained import WEIGHTS, PretrainedNetwork
-
-FILES = (WEIGHTS, "README.md", "config.json", "measured.json", "recipe.yaml")
+from priormix.zoo.pretrained import FILES, PretrainedNetwork
 
 
 def load(repository: str, device: str = "auto") -> PretrainedNetwork:
@@ -22,10 +20,13 @@ def load(repository: str, device: str = "auto") -> PretrainedNetwork:
         return PretrainedNetwork.from_pretrained(repository, device=device)
 
 
-def download(repository: str, folder: Path) -> None:
-    """Write the files of a model on the hub into a folder; raises PriormixError as `load` does."""
+def download(repository: str) -> Path:
+    """Bring a model on the hub into its cache on this machine, and return the folder there.
+
+    Raises PriormixError as `load` does.
+    """
     with _told(repository):
-        snapshot_download(repository, local_dir=folder, allow_patterns=list(FILES))
+        return Path(snapshot_download(repository, allow_patterns=list(FILES)))
 
 
 def upload(model: PretrainedNetwork, repository: str, private: bool) -> str:

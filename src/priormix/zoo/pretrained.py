@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import ModelCard, ModelHubMixin, hf_hub_download
+from huggingface_hub import ModelCard, ModelHubMixin, snapshot_download
 
 from priormix.devices import resolve_device
 from priormix.models import InContextNetwork, NetworkPredictor
@@ -16,6 +16,8 @@ from priormix.zoo.card import write_card
 from priormix.zoo.measuring import Measured
 
 WEIGHTS = "weights.safetensors"
+# what belongs to a model in a folder or a repository
+FILES = (WEIGHTS, "README.md", "config.json", "measured.json", "recipe.yaml")
 
 
 class PretrainedNetwork(NetworkPredictor, ModelHubMixin, library_name="priormix", license="apache-2.0"):
@@ -73,13 +75,13 @@ class PretrainedNetwork(NetworkPredictor, ModelHubMixin, library_name="priormix"
     ) -> "PretrainedNetwork":
         if Path(model_id).is_dir():
             return cls.read(Path(model_id) / WEIGHTS, device)
-        weights = hf_hub_download(
+        snapshot = snapshot_download(
             model_id,
-            WEIGHTS,
+            allow_patterns=list(FILES),
             revision=revision,
             cache_dir=cache_dir,
             force_download=force_download,
             local_files_only=local_files_only,
             token=token,
         )
-        return cls.read(Path(weights), device)
+        return cls.read(Path(snapshot) / WEIGHTS, device)

@@ -1,7 +1,6 @@
 """Copy models between the zoo, the hub and folders on this machine."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,7 +9,7 @@ from priormix.files import make_folder
 from priormix.zoo import hub
 from priormix.zoo.building import measured
 from priormix.zoo.loading import is_hub_id, load, weights_file
-from priormix.zoo.pretrained import PretrainedNetwork
+from priormix.zoo.pretrained import FILES, PretrainedNetwork
 
 
 def pull(source: str, folder: Path) -> PretrainedNetwork:
@@ -21,10 +20,17 @@ def pull(source: str, folder: Path) -> PretrainedNetwork:
     """
     if folder.exists():
         raise PriormixError(f"{folder}: exists already; choose another --out")
-    if is_hub_id(source):
-        return _into(folder, lambda place: hub.download(source, place))
-    files = weights_file(source).parent
-    return _into(folder, lambda place: _copy(files, place))
+    files = hub.download(source) if is_hub_id(source) else weights_file(source).parent
+    make_folder(folder.parent)
+    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as partial:
+        place = Path(partial) / folder.name
+        place.mkdir()
+        for name in FILES:
+            if (files / name).exists():
+                shutil.copyfile(files / name, place / name)
+        load(place, device="cpu")
+        place.rename(folder)
+    return load(folder, device="cpu")
 
 
 def push(source: str, repository: str, n_prompts: int, *, private: bool) -> str:
@@ -37,20 +43,3 @@ def push(source: str, repository: str, n_prompts: int, *, private: bool) -> str:
     if model.measured is None:
         model = measured(model, n_prompts)
     return hub.upload(model, repository, private)
-
-
-def _into(folder: Path, fill: Callable[[Path], None]) -> PretrainedNetwork:
-    make_folder(folder.parent)
-    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as partial:
-        place = Path(partial) / folder.name
-        place.mkdir()
-        fill(place)
-        load(place, device="cpu")
-        place.rename(folder)
-    return load(folder, device="cpu")
-
-
-def _copy(files: Path, place: Path) -> None:
-    for name in hub.FILES:
-        if (files / name).exists():
-            shutil.copyfile(files / name, place / name)
