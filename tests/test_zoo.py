@@ -10,6 +10,7 @@ import torch
 import yaml
 from huggingface_hub import ModelCard
 from huggingface_hub import constants as hub_constants
+from huggingface_hub.errors import HfHubHTTPError
 from safetensors import safe_open
 
 import priormix
@@ -254,6 +255,15 @@ def test_names_that_stand_for_nothing_say_what_there_is(fake_hub, capsys, tmp_pa
     assert "nobody/nothing: cannot be had from the Hugging Face hub" in wrong
     assert [path.name for path in tmp_path.iterdir() if path.name != "hub"] == ["runs"]
     assert "linear-3d: no such model" in refuse(capsys, "zoo", "build", "linear-3d")
+
+
+def test_a_hub_that_cannot_be_reached_ends_in_one_line(zoo, capsys, monkeypatch):
+    def refused(*_, **__):
+        raise HfHubHTTPError.__bases__[0]("connection refused")
+
+    monkeypatch.setattr("huggingface_hub.hub_mixin.HfApi", refused)
+    wrong = refuse(capsys, "zoo", "push", "tiny", "somebody/tiny")
+    assert "somebody/tiny: cannot be had from the Hugging Face hub (connection refused)" in wrong
 
 
 def test_a_damaged_measurement_is_refused(zoo, tmp_path):

@@ -66,7 +66,10 @@ def show(source: Source, as_json: AsJson = False) -> None:
         return
     # the card opens with metadata for the hub
     text = model.card.split("---\n", 2)[2].lstrip()
-    stdout.print(Markdown(text) if stdout.is_terminal else text, markup=False, highlight=False)
+    if stdout.is_terminal:
+        stdout.print(Markdown(text))
+    else:
+        print(text, end="")
 
 
 @zoo.command(epilog="Example: priormix zoo build linear-1d-small --out models")

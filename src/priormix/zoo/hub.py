@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
 from priormix.errors import PriormixError
-from priormix.zoo.pretrained import FILES, PretrainedNetwork
+from priormix.zoo.pretrained import FILES, WEIGHTS, PretrainedNetwork
+
+# connection errors are those of the HTTP client, which is not the same in all versions of huggingface_hub
+_CLIENT_ERROR = cast(type[Exception], HfHubHTTPError.__bases__[0])
 
 
 def load(repository: str, device: str = "auto") -> PretrainedNetwork:
@@ -16,8 +20,8 @@ def load(repository: str, device: str = "auto") -> PretrainedNetwork:
 
     Raises PriormixError where the hub cannot be reached, or has no such repository, or none of ours.
     """
-    with _told(repository):
-        return PretrainedNetwork.from_pretrained(repository, device=device)
+    # not by from_pretrained, which asks for config.json again and again where there is no network
+    return PretrainedNetwork.read(download(repository) / WEIGHTS, device)
 
 
 def download(repository: str) -> Path:
@@ -54,6 +58,7 @@ def _told(repository: str) -> Iterator[None]:
         EntryNotFoundError,
         OfflineModeIsEnabled,
         HFValidationError,
+        _CLIENT_ERROR,
     ) as error:
         reason = " ".join(str(error).split())
         raise PriormixError(f"{repository}: cannot be had from the Hugging Face hub ({reason})") from error
