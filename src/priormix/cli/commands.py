@@ -125,11 +125,15 @@ def train(
     print_path("trained", folder, as_json)
 
 
-@app.command(epilog="Example: priormix evaluate runs/mine --on scenario.yaml --json")
+@app.command(epilog="Example: priormix evaluate runs/mine --on scenario.yaml --beside lasso --json")
 def evaluate(
     model: Source,
     on: Annotated[
         Path | None, typer.Option(help="A scenario in YAML; the run's own prior by default.")
+    ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(help="A predictor to compare with: a kind, or '{kind: ridge, penalty: 2}'; repeatable."),
     ] = None,
     prompts: Annotated[int, typer.Option(min=2, help="Number of prompts.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the prompts.")] = 0,
@@ -138,11 +142,12 @@ def evaluate(
     imports: AllowImports = False,
 ) -> None:
     """Measure a trained network's learning curve beside least squares and the exact Bayes predictor."""
-    from priormix.studies.single import measure_run, read_scenario
+    from priormix.studies.single import measure_run, read_predictors, read_scenario
 
     with allow_imports(imports):
         scenario = None if on is None else read_scenario(on)
-        measured = measure_run(model, scenario, prompts, seed, device)
+        others = read_predictors(beside or [])
+        measured = measure_run(model, scenario, prompts, seed, device, others)
     if as_json:
         print_json(measured)
         return

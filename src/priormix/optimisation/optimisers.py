@@ -56,19 +56,22 @@ class Muon(Optimiser):
         matrices = _backbone_matrices(network)
         owned = {id(matrix) for matrix in matrices}
         others = [parameter for parameter in network.parameters() if id(parameter) not in owned]
-        muon = optim.Muon(
-            matrices,
-            lr=self.learning_rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            adjust_lr_fn="match_rms_adamw",
-        )
         adam = optim.AdamW(
             others,
             lr=self.adam_learning_rate,
             betas=self.adam_betas,
             weight_decay=self.weight_decay,
             fused=True,
+        )
+        # a backbone of somebody else's may have no linear layers
+        if not matrices:
+            return [adam]
+        muon = optim.Muon(
+            matrices,
+            lr=self.learning_rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            adjust_lr_fn="match_rms_adamw",
         )
         return [muon, adam]
 

@@ -1,5 +1,6 @@
 """One trained run on one scenario, beside the predictors that need no training."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 
 from priormix.errors import PriormixError, describe_invalid
 from priormix.measure import AnyShift, Scenario
+from priormix.predictors import ClassicalPredictor, Predictor
 from priormix.zoo import load, measure_on, own_prior
 
 
@@ -39,12 +41,37 @@ def read_scenario(path: Path) -> Scenario:
         raise PriormixError(f"{path}: {error}") from error
 
 
+def read_predictors(texts: Sequence[str]) -> dict[str, Predictor]:
+    """Classical predictors by the texts that name them: a kind, or its fields as YAML on one line.
+
+    Raises PriormixError that names the text and what is wrong.
+    """
+    return {text: _read_predictor(text) for text in texts}
+
+
+def _read_predictor(text: str) -> Predictor:
+    try:
+        fields = yaml.safe_load(text)
+        return ClassicalPredictor.parse({"kind": fields} if isinstance(fields, str) else fields)
+    except ValidationError as error:
+        raise describe_invalid(text, error) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise PriormixError(f"{text}: {' '.join(str(error).split())}") from error
+
+
 def measure_run(
-    run: str, scenario: Scenario | None, n_prompts: int, seed: int, device: str
+    run: str,
+    scenario: Scenario | None,
+    n_prompts: int,
+    seed: int,
+    device: str,
+    beside: dict[str, Predictor] | None = None,
 ) -> dict[str, Any]:
     """Learning curves of a run, of least squares and of exact Bayes under the run's prior, as plain data.
 
-    Without a scenario the run's own prior is the test. Exact Bayes is left out where it is not known.
+    `beside` are further predictors by their names. Without a scenario the run's own prior is the test.
+    Exact Bayes is left out where it is not known.
+
     Raises PriormixError where the run cannot be loaded or reads inputs of another dimension.
     """
     model = load(run, device=device)
@@ -55,5 +82,5 @@ def measure_run(
             f"{run}: reads inputs with {recipe.mixture.dim} coordinates, scenario {scenario.name!r} has "
             f"{scenario.functions.dim}"
         )
-    measured = measure_on(scenario, model, recipe, n_prompts, seed=seed, device=model.device)
+    measured = measure_on(scenario, model, recipe, n_prompts, seed=seed, device=model.device, beside=beside)
     return {"run": run, **measured.model_dump(mode="json")}
