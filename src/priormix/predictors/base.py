@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -36,6 +37,26 @@ class Predictor(ABC):
     @abstractmethod
     def predict(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Prediction:
         """Predict all prefixes of all prompts; the result has the device and dtype of `ys`."""
+
+    def predict_at(
+        self, xs: Float[Tensor, "B K D"], ys: Float[Tensor, "B K"], queries: Float[Tensor, "B Q D"]
+    ) -> Prediction:
+        """Predict f at Q queries of every context of K points, each as if it alone came next.
+
+        Every part is (B, Q), log_component (B, Q, C), and there is no log_density. It is what `predict`
+        says of the last of K + 1 points, up to rounding; a predictor that works a context out once for all
+        of its queries is faster.
+        """
+        batch, n_queries, dim = queries.shape
+        longer = torch.cat([xs.repeat_interleave(n_queries, 0), queries.reshape(-1, 1, dim)], 1)
+        labels = torch.cat([ys.repeat_interleave(n_queries, 0), ys.new_zeros(batch * n_queries, 1)], 1)
+        found = self.predict(longer, labels)
+        parts = (found.mean, found.variance, found.log_component)
+        mean, variance, log_component = (
+            None if part is None else part[:, -1].unflatten(0, (batch, n_queries)) for part in parts
+        )
+        assert mean is not None
+        return Prediction(mean, variance, None, log_component)
 
 
 class ClassicalPredictor(Kind, Predictor, ABC):
