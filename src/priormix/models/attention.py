@@ -1,7 +1,7 @@
 """Causal attention, by the kernel that is fast for short sequences on the device at hand."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -22,3 +22,21 @@ def _explicit(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     scores = (queries @ keys.transpose(-1, -2)) * queries.shape[3] ** -0.5
     weights = torch.softmax(scores.float() + future, dim=-1)
     return weights.to(values.dtype) @ values
+
+
+def branching_attention(
+    queries: Float[Tensor, "B H S E"],
+    keys: Float[Tensor, "B H S E"],
+    values: Float[Tensor, "B H S E"],
+    visible: Bool[Tensor, "S S"],
+) -> Float[Tensor, "B H S E"]:
+    """Softmax attention in which token i sees token j where visible[i, j]."""
+    return functional.scaled_dot_product_attention(queries, keys, values, attn_mask=visible)
+
+
+def branching_sight(n_context: int, n_last: int, device: torch.device) -> Bool[Tensor, "S S"]:
+    """A context sees its past; each of the last tokens sees the context and itself."""
+    n_tokens = n_context + n_last
+    visible = torch.ones(n_tokens, n_tokens, dtype=torch.bool, device=device).tril()
+    visible[n_context:, n_context:] = torch.eye(n_last, dtype=torch.bool, device=device)
+    return visible

@@ -14,7 +14,7 @@ from priormix.errors import PriormixError
 from priormix.functions import FunctionClass
 from priormix.posterior.evidence import Evidence
 from priormix.posterior.stand_ins import stand_in
-from priormix.predictors.base import ClassicalPredictor, Prediction, Predictor
+from priormix.predictors.base import ClassicalPredictor, Prediction, Predictor, one_prompt_a_query
 
 # float64 numbers in one array of prompts worked on together: what a processor's cache holds a few of,
 # and what keeps a graphics card busy
@@ -81,10 +81,8 @@ class PosteriorPredictor(Predictor):
         tolerance: float,
     ) -> Answers:
         """The posterior at many queries of float64 contexts, here with a prompt for every query."""
-        batch, n_queries, dim = queries.shape
-        longer = torch.cat([xs.repeat_interleave(n_queries, 0), queries.reshape(-1, 1, dim)], 1)
-        labels = torch.cat([ys.repeat_interleave(n_queries, 0), ys.new_zeros(batch * n_queries, 1)], 1)
-        found = self.posterior(longer, labels, tolerance)
+        batch, n_queries, _ = queries.shape
+        found = self.posterior(*one_prompt_a_query(xs, ys, queries), tolerance)
         # the label of a query comes last, and the evidence before it is that of the context
         evidence = Evidence(*(part[::n_queries, -2] for part in found.evidence.fields()))
         mean, variance = (part[:, -1].reshape(batch, n_queries) for part in (found.mean, found.variance))

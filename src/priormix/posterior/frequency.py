@@ -106,8 +106,9 @@ class FrequencyPosterior(PosteriorPredictor):
         )
         log_mass = log_density + weight.log()
         total = log_mass.flatten().logsumexp(0)
-        log_share = (log_mass - total).flatten()[:, None]
-        mean, variance = total_moments(log_share, means.flatten(0, 1), variances.flatten(0, 1))
+        means, variances = means.flatten(0, 1), variances.flatten(0, 1)
+        log_share = (log_mass - total).flatten()[:, None].expand_as(means)
+        mean, variance = total_moments(log_share, means, variances)
         return mean + asked.known[:, 0], variance, total
 
     def problem(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"], tolerance: float) -> Problem:

@@ -48,7 +48,7 @@ class MixturePosterior(PosteriorPredictor):
         means = torch.stack([part.mean for part in parts])
         variances = torch.stack([part.variance for part in parts])
         within = [part.log_component + log[:, None] for part, log in zip(parts, log_weights, strict=True)]
-        moments = total_moments(log_weights[..., None], means, variances)
+        moments = total_moments(log_weights[..., None].expand_as(means), means, variances)
         return Answers(*moments, evidence, torch.cat(within, -1))
 
     def _weighed(self, like: Tensor, *evidence: Evidence) -> tuple[Evidence, Tensor]:

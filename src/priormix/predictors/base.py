@@ -47,16 +47,24 @@ class Predictor(ABC):
         says of the last of K + 1 points, up to rounding; a predictor that works a context out once for all
         of its queries is faster.
         """
-        batch, n_queries, dim = queries.shape
-        longer = torch.cat([xs.repeat_interleave(n_queries, 0), queries.reshape(-1, 1, dim)], 1)
-        labels = torch.cat([ys.repeat_interleave(n_queries, 0), ys.new_zeros(batch * n_queries, 1)], 1)
-        found = self.predict(longer, labels)
+        shape = queries.shape[:2]
+        found = self.predict(*one_prompt_a_query(xs, ys, queries))
         parts = (found.mean, found.variance, found.log_component)
         mean, variance, log_component = (
-            None if part is None else part[:, -1].unflatten(0, (batch, n_queries)) for part in parts
+            None if part is None else part[:, -1].unflatten(0, shape) for part in parts
         )
         assert mean is not None
         return Prediction(mean, variance, None, log_component)
+
+
+def one_prompt_a_query(
+    xs: Float[Tensor, "B K D"], ys: Float[Tensor, "B K"], queries: Float[Tensor, "B Q D"]
+) -> tuple[Float[Tensor, "N T D"], Float[Tensor, "N T"]]:
+    """B · Q prompts of K + 1 points: each query after its context, with a label of 0 that nobody reads."""
+    batch, n_queries, dim = queries.shape
+    longer = torch.cat([xs.repeat_interleave(n_queries, 0), queries.reshape(-1, 1, dim)], 1)
+    labels = torch.cat([ys.repeat_interleave(n_queries, 0), ys.new_zeros(batch * n_queries, 1)], 1)
+    return longer, labels
 
 
 class ClassicalPredictor(Kind, Predictor, ABC):
