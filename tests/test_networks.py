@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from predictor_contract import check_predictor, gaussian_prompts
 from priormix.models import Network, NetworkPredictor, Transformer
-from priormix.models.attention import _explicit, causal_attention
+from priormix.models.attention import causal_attention
 from priormix.models.layouts import LAYOUTS
 from priormix.models.positions import rotate, sine_table
 
@@ -110,11 +111,25 @@ def test_a_fresh_network_predicts_the_prior_mean():
     assert (network(*gaussian_prompts(2, 6, 3, torch.float32)) == 0).all()
 
 
-def test_explicit_attention_equals_torchs_kernel():
-    queries, keys, values = torch.randn(3, 2, 4, 9, 8).unbind()
-    assert torch.allclose(
-        _explicit(queries, keys, values), causal_attention(queries, keys, values), atol=1e-6
-    )
+def test_attention_over_short_sequences_equals_torchs_kernel_and_so_do_its_gradients():
+    parts = [part.requires_grad_() for part in torch.randn(3, 2, 4, 9, 8).unbind()]
+    expected = functional.scaled_dot_product_attention(*parts, is_causal=True)
+    found = causal_attention(*parts)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+    direction = torch.randn_like(expected)
+    for one, other in zip(
+        torch.autograd.grad(found, parts, direction),
+        torch.autograd.grad(expected, parts, direction),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, atol=2e-6, rtol=0)
+
+
+def test_long_sequences_go_through_torchs_kernel_and_agree_with_short_ones():
+    queries, keys, values = torch.randn(3, 1, 2, 80, 8).unbind()
+    whole = causal_attention(queries, keys, values)
+    start = causal_attention(queries[:, :, :50], keys[:, :, :50], values[:, :, :50])
+    torch.testing.assert_close(whole[:, :, :50], start, atol=1e-6, rtol=0)
 
 
 def test_bfloat16_attention_on_the_cpu_is_causal_and_close():

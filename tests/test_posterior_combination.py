@@ -129,7 +129,7 @@ def test_halving_every_step_changes_nothing(origin: str, noise_std: float) -> No
         "other weights": Combination(parts=(LINE, Sinusoid(frequency=1.0)), weights=(0.9, 0.1)),
     }
     functions = origins.get(origin) or Sinusoid(frequency=float(origin))
-    prompts = functions.sample(12, 12, noise_std=noise_std, seed=3)
+    prompts = functions.sample(40, 12, noise_std=noise_std, seed=3)
     once = bayes(WAVE, noise_std=noise_std).predict(prompts.xs, prompts.ys).mean
     twice = with_refinement(WAVE, noise_std, 2).predict(prompts.xs, prompts.ys).mean
     torch.testing.assert_close(once, twice, atol=1e-4, rtol=0)

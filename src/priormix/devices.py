@@ -1,5 +1,7 @@
 """Which device a computation runs on."""
 
+from typing import Any
+
 import torch
 
 from priormix.errors import PriormixError
@@ -28,3 +30,14 @@ def available_devices() -> list[str]:
     """Names of the devices that this machine offers."""
     cards = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     return ["cpu", *cards, *(["mps"] if torch.backends.mps.is_available() else [])]
+
+
+def is_fast_in_bfloat16(device: torch.device) -> bool:
+    """Whether the device has instructions for bfloat16 products; elsewhere they are emulated, and slow."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        # older releases of torch cannot tell
+        found: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+        return bool(found.get("amx_bf16") or found.get("avx512_bf16"))
+    return False

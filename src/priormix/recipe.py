@@ -14,15 +14,15 @@ from priormix.kinds import Frozen
 from priormix.models import Network
 from priormix.optimisation import AnyOptimiser, AnySchedule, Curriculum, Muon, WarmupDecay
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 class Recipe(Frozen):
     """One pretraining run, complete: the data, the network, and how it is trained.
 
-    `n_points` is the number T of points in a prompt, `noise_std` is in units of y, `precision` is that
-    of the matrix products (weights and optimiser stay in float32), and `gradient_clip` bounds the
-    Euclidean norm of the gradient.
+    `n_points` is the number T of points in a prompt, `noise_std` is in units of y, and `gradient_clip`
+    bounds the Euclidean norm of the gradient. `precision` is that of the matrix products (weights and
+    optimiser stay in float32); "auto" is bfloat16 where the device is fast at it, else float32.
     """
 
     mixture: AnyFunctionClass
@@ -35,7 +35,7 @@ class Recipe(Frozen):
     curriculum: Curriculum | None = None
     steps: PositiveInt = 10_000
     batch: PositiveInt = 64
-    precision: Precision = "bfloat16"
+    precision: Precision = "auto"
     gradient_clip: PositiveFloat | None = 1.0
     seed: Annotated[int, Field(ge=0)] = 0
 

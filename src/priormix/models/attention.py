@@ -1,27 +1,52 @@
 """Causal attention, by the kernel that is fast for short sequences on the device at hand."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
+# up to so many tokens, products of small matrices beat torch's fused kernel on a CPU
+_SHORT = 64
+
 
 def causal_attention(
     queries: Float[Tensor, "B H S E"], keys: Float[Tensor, "B H S E"], values: Float[Tensor, "B H S E"]
 ) -> Float[Tensor, "B H S E"]:
-    """Softmax attention in which no token sees a later one; shapes (batch, heads, tokens, features)."""
-    if queries.device.type == "cpu" and queries.dtype == torch.bfloat16:
-        # torch's fused backward is many times slower here than two small matrix products
-        return _explicit(queries, keys, values)
+    """Softmax attention in which no token sees a later one; shapes (batch, heads, tokens, features).
+
+    On a CPU queries, keys and values are not copied where tokens are their slowest dimension in memory.
+    """
+    # torch's fused backward is many times slower for bfloat16 on a CPU, at any length
+    is_short = queries.shape[2] <= _SHORT or queries.dtype == torch.bfloat16
+    if queries.device.type == "cpu" and is_short:
+        flat = (part.flatten(0, 1) for part in (queries, keys, values))
+        mixed: Tensor = _ShortAttention.apply(*flat)  # type: ignore[no-untyped-call]
+        return mixed.view(queries.shape)
     return functional.scaled_dot_product_attention(queries, keys, values, is_causal=True)
 
 
-def _explicit(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    n_tokens = queries.shape[2]
-    future = torch.full((n_tokens, n_tokens), float("-inf"), device=queries.device).triu(1)
-    scores = (queries @ keys.transpose(-1, -2)) * queries.shape[3] ** -0.5
-    weights = torch.softmax(scores.float() + future, dim=-1)
-    return weights.to(values.dtype) @ values
+class _ShortAttention(torch.autograd.Function):
+    """The same on (N, S, E) as plain matrix products, without what autograd would copy and keep."""
+
+    @staticmethod
+    def forward(ctx: Any, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        n_tokens = queries.shape[1]
+        future = queries.new_full((n_tokens, n_tokens), float("-inf")).triu_(1)
+        scores = torch.baddbmm(future, queries, keys.mT, alpha=queries.shape[2] ** -0.5)
+        weights = scores.softmax(dim=2, dtype=torch.float32).to(values.dtype)
+        ctx.save_for_backward(queries, keys, values, weights)
+        return torch.bmm(weights, values)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        queries, keys, values, weights = ctx.saved_tensors
+        (gradient,) = gradients
+        by_weight = torch.bmm(gradient, values.mT) * queries.shape[2] ** -0.5
+        by_score = by_weight.mul_(weights)
+        by_score = by_score.addcmul_(weights, by_score.sum(2, keepdim=True), value=-1)
+        return torch.bmm(by_score, keys), torch.bmm(by_score.mT, queries), torch.bmm(weights.mT, gradient)
 
 
 def branching_attention(

@@ -78,9 +78,11 @@ class _Stack(Branching):
         table = self._positions(n_places, states)
         if table is not None:
             states = states + (table if tree is None else table[tree.places])
+        # with tokens first in memory attention needs no copies
+        states = states.transpose(0, 1).contiguous()
         for block in self.blocks:
             states = block(states, tree)
-        normed: Tensor = self.norm(states)
+        normed: Tensor = self.norm(states.transpose(0, 1))
         return normed
 
     def _positions(self, n_places: int, like: Float[Tensor, "B S W"]) -> Float[Tensor, "P W"] | None:
@@ -117,15 +119,16 @@ class _Block(nn.Module):
             # every block starts as the identity, which learns faster here than any scaled start
             nn.init.zeros_(last.weight)
 
-    def forward(self, states: Float[Tensor, "B S W"], tree: _Tree | None) -> Float[Tensor, "B S W"]:
+    def forward(self, states: Float[Tensor, "S B W"], tree: _Tree | None) -> Float[Tensor, "S B W"]:
         states = states + self._attend(self.attention_norm(states), tree)
         change: Tensor = self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(states))))
         return states + change
 
-    def _attend(self, states: Float[Tensor, "B S W"], tree: _Tree | None) -> Float[Tensor, "B S W"]:
-        batch, n_tokens, width = states.shape
-        joint = self.attention_in(states).view(batch, n_tokens, 3, self.heads, width // self.heads)
-        queries, keys, values = joint.permute(2, 0, 3, 1, 4)
+    def _attend(self, states: Float[Tensor, "S B W"], tree: _Tree | None) -> Float[Tensor, "S B W"]:
+        n_tokens, batch, width = states.shape
+        # queries, keys and values stand side by side, head by head
+        joint = self.attention_in(states).view(n_tokens, batch, self.heads, 3, width // self.heads)
+        queries, keys, values = joint.permute(3, 1, 2, 0, 4).unbind()
         if self.rotary:
             queries, keys = rotate(queries, keys, None if tree is None else tree.places)
         mixed = (
@@ -133,5 +136,5 @@ class _Block(nn.Module):
             if tree is None
             else branching_attention(queries, keys, values, tree.visible)
         )
-        out: Tensor = self.attention_out(mixed.transpose(1, 2).reshape(batch, n_tokens, width))
+        out: Tensor = self.attention_out(mixed.permute(2, 0, 1, 3).reshape(n_tokens, batch, width))
         return out

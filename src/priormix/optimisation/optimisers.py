@@ -7,6 +7,7 @@ from pydantic import Field, PositiveFloat
 from torch import nn, optim
 
 from priormix.kinds import Family, Kind, OfKind
+from priormix.optimisation.muon import BatchedMuon
 
 Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
 
@@ -56,12 +57,8 @@ class Muon(Optimiser):
         matrices = _backbone_matrices(network)
         owned = {id(matrix) for matrix in matrices}
         others = [parameter for parameter in network.parameters() if id(parameter) not in owned]
-        muon = optim.Muon(
-            matrices,
-            lr=self.learning_rate,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            adjust_lr_fn="match_rms_adamw",
+        muon = BatchedMuon(
+            matrices, lr=self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay
         )
         adam = optim.AdamW(
             others,

@@ -105,7 +105,7 @@ def polished(problem: Problem, candidates: Candidates, reach: Tensor | float, st
         found = [polished(problem, candidates[piece], reach, steps).frequency for piece in pieces]
         return Candidates(candidates.rows, torch.cat(found))
     low = (candidates.frequency - reach).clamp(min=1e-6 * problem.wave.scale)
-    high = candidates.frequency + reach
+    high = (candidates.frequency + reach).clamp(max=problem.wave.highest)
     for _ in range(steps):
         fit = fits(problem, candidates)
         bend = fit.curvature.where(fit.curvature > 0.1 * fit.stretch, fit.stretch)
@@ -113,6 +113,15 @@ def polished(problem: Problem, candidates: Candidates, reach: Tensor | float, st
         moved = (candidates.frequency - step).clamp(low, high)
         candidates = Candidates(candidates.rows, moved)
     return candidates
+
+
+def distinct(candidates: Candidates) -> Candidates:
+    """Without those that lie on the one before; a context's candidates come by frequency."""
+    rows, frequency = candidates.rows, candidates.frequency
+    same = (rows.prompt.diff() == 0) & (rows.count.diff() == 0)
+    close = frequency.diff().abs() <= 1e-9 * frequency[1:]
+    kept = torch.cat([same.new_ones(1), ~(same & close)])
+    return candidates[kept.nonzero()[:, 0]]
 
 
 def write(

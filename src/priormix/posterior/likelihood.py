@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from priormix.posterior.quadrature import Integrand
+from priormix.posterior.faint import faint_nodes, valleys
+from priormix.posterior.quadrature import Integrand, Probes
 from priormix.posterior.waves import LOG_2PI, FreeWave, Points, Queries, Rows
 
 # rounding of a sum of squares, relatively, with some to spare
@@ -120,7 +121,7 @@ class NoisyLikelihood(Likelihood):
 
     def over(
         self, rows: Rows, grid: Float[Tensor, " G"]
-    ) -> Iterator[tuple[Int[Tensor, " k"], tuple[Tensor, Tensor, Tensor]]]:
+    ) -> Iterator[tuple[Int[Tensor, " k"], tuple[Tensor, Tensor, Tensor], Probes]]:
         """The same on one grid for all contexts, whose sums grow point by point for all of a prompt."""
         place = torch.full_like(self._precision, -1, dtype=torch.long)
         place[rows.count, rows.prompt] = torch.arange(len(rows), device=grid.device)
@@ -130,10 +131,26 @@ class NoisyLikelihood(Likelihood):
                 chosen = (place[count, prompts] >= 0).nonzero()[:, 0]
                 if len(chosen) > 0:
                     index = place[count, prompts[chosen]]
-                    fit = self._fit(rows[index], sums.at(chosen))
-                    yield index, self._finished(rows[index], grid[None], fit)
+                    these = sums.at(chosen)
+                    probes = self._probes(rows, index, grid, these)
+                    fit = self._fit(rows[index], these)
+                    yield index, self._finished(rows[index], grid[None], fit), probes
                 if count < len(self.points):
                     sums.add(grid[None], self._data[:, count, prompts, None], self._has_feature)
+
+    def _probes(
+        self, rows: Rows, index: Int[Tensor, " k"], grid: Float[Tensor, " G"], sums: "_Sums"
+    ) -> Probes:
+        """Peaks where the wave nearly vanishes at all points."""
+        if self.wave.amplitude_std == 0:
+            return index[:0], grid[:0]
+        which, node = faint_nodes(sums.square, rows.count[index][:, None]).nonzero(as_tuple=True)
+        if len(which) == 0:
+            return index[:0], grid[:0]
+        row = index[which]
+        ridge = (self.noise_std / self.wave.amplitude_std) ** 2
+        reach = float((grid[-1] - grid[0]) / len(grid)) * 2
+        return row, valleys(self.points, rows[row], grid[node], ridge, reach)
 
     def rounding(self, rows: Rows) -> Float[Tensor, " n"]:
         """How far rounding puts log densities off."""

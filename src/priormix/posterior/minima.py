@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from priormix.posterior.faint import faint_nodes, valleys
 from priormix.posterior.few_points import Repeats
-from priormix.posterior.laplace import Candidates, fits, polished, write
+from priormix.posterior.laplace import Candidates, distinct, fits, polished, write
 from priormix.posterior.table import Table
 from priormix.posterior.waves import Problem, Rows
 
@@ -32,7 +33,7 @@ def search_minima(
             candidates = _lowest(problem, repeats, prompt, chosen[:, prompt], n_nodes)
             if len(candidates) == 0:
                 continue
-            candidates = polished(problem, candidates, spacing, _STEPS)
+            candidates = distinct(_in_order(polished(problem, candidates, spacing, _STEPS)))
             fit = fits(problem, candidates)
             at = (candidates.rows.count, candidates.rows.prompt)
             masses = candidates.rows.count - repeats.n_informative[at].clamp(max=problem.n_coefficients + 1)
@@ -64,12 +65,39 @@ def _lowest(
             frequency = grid[node] + spacing * offset.gather(1, node)
             context = prompt[chosen][:, None].expand_as(node)[valid]
             found.append(Candidates(Rows(context, torch.full_like(context, count)), frequency[valid]))
+            found.append(_faint(problem, sums.beside_feature(chosen), prompt[chosen], count, grid))
         if count < len(problem.points):
             sums.add(count, prompt, grid)
     rows = Rows(
         torch.cat([each.rows.prompt for each in found]), torch.cat([each.rows.count for each in found])
     )
     return Candidates(rows, torch.cat([each.frequency for each in found]))
+
+
+def _faint(
+    problem: Problem,
+    squares: Float[Tensor, "b G"],
+    prompt: Int[Tensor, " b"],
+    count: int,
+    grid: Float[Tensor, " G"],
+) -> Candidates:
+    """Valleys that the grid may have missed."""
+    counts = torch.full_like(prompt, count)
+    row, node = faint_nodes(squares, counts[:, None]).nonzero(as_tuple=True)
+    if problem.wave.amplitude_std == 0 or len(row) == 0:
+        row, node = row[:0], node[:0]
+    rows = Rows(prompt[row], counts[row])
+    if len(row) == 0:
+        return Candidates(rows, grid[node])
+    return Candidates(rows, valleys(problem.points, rows, grid[node], 0.0, float(grid[1] - grid[0])))
+
+
+def _in_order(candidates: Candidates) -> Candidates:
+    """By context, and within each by frequency."""
+    order = candidates.frequency.argsort(stable=True)
+    order = order[candidates.rows.prompt[order].argsort(stable=True)]
+    order = order[candidates.rows.count[order].argsort(stable=True)]
+    return candidates[order]
 
 
 class _Sums:
@@ -92,6 +120,13 @@ class _Sums:
             self._xc += c * feature
         self._cy += c * y
         self._cc += c.square_()
+
+    def beside_feature(self, chosen: Int[Tensor, " c"]) -> Float[Tensor, "c G"]:
+        """The wave's sum of squares less its part along the feature."""
+        squares: Tensor = self._cc[chosen]
+        if self._problem.has_feature:
+            squares = squares - self._xc[chosen].square() / self._xx[chosen].clamp(min=1e-290)
+        return squares
 
     def squares(self, chosen: Int[Tensor, " c"]) -> Float[Tensor, "c G"]:
         """The residual sum of squares."""

@@ -25,6 +25,10 @@ _NOTHING = 45.0
 _CHUNK = 2048
 
 
+# numbers of contexts, and a place for each
+Probes = tuple[Int[Tensor, " m"], Float[Tensor, " m"]]
+
+
 class Integrand(ABC):
     """A density over the unknown and what it predicts, for each of R contexts."""
 
@@ -39,11 +43,14 @@ class Integrand(ABC):
 
     def over(
         self, rows: Rows, grid: Float[Tensor, " G"]
-    ) -> Iterator[tuple[Int[Tensor, " k"], tuple[Tensor, Tensor, Tensor]]]:
-        """The same on one grid for all contexts, group by group: their numbers, and three parts (k, G)."""
+    ) -> Iterator[tuple[Int[Tensor, " k"], tuple[Tensor, Tensor, Tensor], Probes]]:
+        """The same on one grid for all contexts, group by group: their numbers, and three parts (k, G).
+
+        Probes are further places of these contexts, where the density may peak unseen by the grid.
+        """
         numbers = torch.arange(len(rows), device=grid.device)
         for index in torch.split(numbers, max(1, _CHUNK * _NODES // len(grid))):
-            yield index, self(rows[index], grid.expand(len(index), -1))
+            yield index, self(rows[index], grid.expand(len(index), -1)), (index[:0], grid[:0])
 
     def rounding(self, rows: Rows) -> Float[Tensor, " n"]:
         """How far rounding puts log densities off; panels are not split over less."""
@@ -57,6 +64,8 @@ class _Panels(NamedTuple):
     low: Float[Tensor, " n"]
     width: Float[Tensor, " n"]
     scale: Float[Tensor, " n"]
+    # where the density is `scale`
+    place: Float[Tensor, " n"]
     mass: Float[Tensor, " n"]
     first: Float[Tensor, " n"]
     second: Float[Tensor, " n"]
@@ -118,7 +127,7 @@ def _resolved(integrand: Integrand, rows: Rows, highest: float, n_panels: int) -
     width = highest / n_panels
     low = torch.arange(n_panels, device=device, dtype=torch.float64) * width
     rounding = 10 * integrand.rounding(rows)
-    panels = _everywhere(integrand, rows, low, width)
+    panels, seen, place = _everywhere(integrand, rows, low, width)
     kept = []
     for number in range(_MOST_ROUNDS + 1):
         row = panels.row
@@ -128,6 +137,8 @@ def _resolved(integrand: Integrand, rows: Rows, highest: float, n_panels: int) -
         share = (panels.scale - top[row]).exp()
         whole = total.index_add(0, row, share * panels.mass)
         split = _unfinished(panels, top[row], share, whole[row], rounding[row])
+        # nor does a panel rest whose nodes miss what a node met before the split
+        split = split | ((seen > panels.scale + 1 + rounding[row]) & (seen > top[row] - _BELOW))
         split = split & (number < _MOST_ROUNDS)
         done = ~split & (panels.scale > top[row] - 2 * _BELOW - rounding[row])
         total = total.index_add(0, row[done], (share * panels.mass)[done])
@@ -140,19 +151,59 @@ def _resolved(integrand: Integrand, rows: Rows, highest: float, n_panels: int) -
         width = width / _CHILDREN
         steps = torch.arange(_CHILDREN, device=device) * width
         children = (panels.low[parents][:, None] + steps).flatten()
+        seen, place = (part[parents].repeat_interleave(_CHILDREN) for part in (seen, place))
+        seen = seen.where((place >= children) & (place < children + width), -torch.inf)
         panels = _at(integrand, rows, row[parents].repeat_interleave(_CHILDREN), children, width)
+        seen, place = seen.maximum(panels.scale), place.where(seen > panels.scale, panels.place)
     return _Panels.joined(*kept)
 
 
-def _everywhere(integrand: Integrand, rows: Rows, low: Float[Tensor, " P"], width: float) -> _Panels:
-    """The same panels for every context."""
+def _everywhere(
+    integrand: Integrand, rows: Rows, low: Float[Tensor, " P"], width: float
+) -> tuple[_Panels, Float[Tensor, " n"], Float[Tensor, " n"]]:
+    """The same panels for every context; the highest density that was seen on each, probes included."""
     grid = (low[:, None] + width * _RULE[0].to(low)).flatten()
     parts: list[_Panels] = []
-    for index, values in integrand.over(rows, grid):
+    probes: list[Probes] = []
+    for index, values, more in integrand.over(rows, grid):
+        probes.append(more)
         per_panel = [part.reshape(-1, _NODES) for part in values]
         row = index.repeat_interleave(len(low))
         parts.append(_integrals(integrand, rows, row, low.repeat(len(index)), width, *per_panel))
-    return _Panels.joined(*parts)
+    panels = _Panels.joined(*parts)
+    row, place = (torch.cat(fields) for fields in zip(*probes, strict=True))
+    return panels, *_probed(integrand, rows, panels, row, place, len(low), width)
+
+
+def _probed(
+    integrand: Integrand,
+    rows: Rows,
+    panels: _Panels,
+    row: Int[Tensor, " m"],
+    place: Float[Tensor, " m"],
+    n_panels: int,
+    width: float,
+) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
+    """The highest log density on each panel, be it at a node or at a probe, and where it is."""
+    if len(row) == 0:
+        return panels.scale, panels.place
+    order = row.argsort(stable=True)
+    row, place = row[order], place[order]
+    log_density = torch.cat(
+        [
+            integrand(rows[row_], place_[:, None])[0][:, 0]
+            for row_, place_ in zip(torch.split(row, _CHUNK), torch.split(place, _CHUNK), strict=True)
+        ]
+    )
+    # panels come by context, though contexts in any order
+    start = torch.empty(len(rows), dtype=torch.long, device=row.device)
+    start[panels.row[::n_panels]] = torch.arange(0, len(panels.row), n_panels, device=row.device)
+    panel = start[row] + (place / width).long().clamp(0, n_panels - 1)
+    seen = panels.scale.scatter_reduce(0, panel, log_density.nan_to_num(-torch.inf), "amax")
+    is_best = (log_density == seen[panel]) & (log_density > panels.scale[panel])
+    places = panels.place.clone()
+    places[panel[is_best]] = place[is_best]
+    return seen, places
 
 
 def _at(
@@ -177,8 +228,8 @@ def _integrals(
     mean: Float[Tensor, "n q"],
     variance: Float[Tensor, "n q"],
 ) -> _Panels:
-    _, weights, finer_weights, interpolation, highest = (part.to(low) for part in _RULE)
-    scale = log_density.amax(1)
+    nodes, weights, finer_weights, interpolation, highest = (part.to(low) for part in _RULE)
+    scale, best = log_density.max(1)
     relative = (log_density - scale[:, None]).nan_to_num(neginf=-1e300)
     mass = relative.exp() * (weights * width)
     weighted, whole = mass * mean, mass.sum(1)
@@ -194,6 +245,7 @@ def _integrals(
         low,
         torch.full_like(low, width),
         scale,
+        low + width * nodes[best],
         whole,
         weighted.sum(1),
         (weighted * mean + mass * variance).sum(1),

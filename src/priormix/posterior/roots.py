@@ -9,13 +9,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from priormix.posterior.few_points import Repeats
-from priormix.posterior.laplace import Candidates, fits, polished, write
+from priormix.posterior.laplace import Candidates, distinct, fits, polished, write
 from priormix.posterior.table import Table
 from priormix.posterior.waves import Problem, Rows
 
 # nodes a panel of the grid, on which two roots next to each other are told apart
 _NODES = 32
-_STEPS = 6
+_STEPS = 10
 _CHUNK = 2**16
 
 
@@ -47,7 +47,7 @@ def _follow(
         now = Rows(candidates.rows.prompt, torch.full_like(candidates.rows.count, count))
         # the first point more moves a root that was ill determined, later ones hardly
         steps = 1 if count == start else 4 if count == start + 1 else 2
-        candidates = _distinct(polished(problem, Candidates(now, candidates.frequency), reach, steps))
+        candidates = distinct(polished(problem, Candidates(now, candidates.frequency), reach, steps))
         fit = fits(problem, candidates)
         chosen = (fit.misfit == 0).nonzero()[:, 0]
         candidates = candidates[chosen]
@@ -61,14 +61,6 @@ def _starts(repeats: Repeats, n_first: int) -> Bool[Tensor, "T_plus_1 B"]:
     """Marks the context of every prompt whose last point is the `n_first`-th different one."""
     is_last = repeats.is_new & (repeats.n_informative[1:] == n_first)
     return torch.cat([torch.zeros_like(is_last[:1]), is_last])
-
-
-def _distinct(candidates: Candidates) -> Candidates:
-    """Without those that came to lie on the one before."""
-    same = candidates.rows.prompt.diff() == 0
-    close = candidates.frequency.diff().abs() <= 1e-9 * candidates.frequency[1:]
-    kept = torch.cat([same.new_ones(1), ~(same & close)])
-    return candidates[kept.nonzero()[:, 0]]
 
 
 @dataclass(frozen=True)

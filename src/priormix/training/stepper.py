@@ -1,9 +1,12 @@
 """One step of pretraining: its batch, its gradient, its move."""
 
+from typing import Literal
+
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from priormix.devices import is_fast_in_bfloat16
 from priormix.functions import LeadingInputs
 from priormix.prompts import Prompts
 from priormix.recipe import Recipe
@@ -37,7 +40,7 @@ class Stepper:
         self._fabric = Fabric(
             accelerator=device.type,
             devices=1 if device.index is None else [device.index],
-            precision="bf16-mixed" if recipe.precision == "bfloat16" else "32-true",
+            precision=_precision(recipe, device),
         )
         self._model, *self._optimisers = self._fabric.setup(
             self.network, *recipe.optimiser.build(self.network)
@@ -61,3 +64,10 @@ class Stepper:
         for optimiser in self._optimisers:
             optimiser.step()
         return loss.detach()
+
+
+def _precision(recipe: Recipe, device: torch.device) -> Literal["bf16-mixed", "32-true"]:
+    wanted = recipe.precision
+    if wanted == "auto":
+        wanted = "bfloat16" if is_fast_in_bfloat16(device) else "float32"
+    return "bf16-mixed" if wanted == "bfloat16" else "32-true"
