@@ -62,10 +62,14 @@ class Controls:
         )
         self.file = pn.widgets.FileInput(name="file of points", accept=".csv,.txt", width=_WIDTH)
         self.add = {
-            "x": pn.widgets.TextInput(name="x", value="0.5", width=60, stylesheets=[WIDGET]),
-            "y": pn.widgets.TextInput(name="y", value="1", width=60, stylesheets=[WIDGET]),
-            "add": pn.widgets.Button(name="Add", width=50, align="end", stylesheets=[WIDGET]),
-            "delete last": pn.widgets.Button(name="Delete last", width=82, align="end", stylesheets=[WIDGET]),
+            "x": pn.widgets.TextInput(
+                name="x", value="0.5", width=62, margin=(5, 5, 5, 10), stylesheets=[WIDGET]
+            ),
+            "y": pn.widgets.TextInput(name="y", value="1", width=62, margin=5, stylesheets=[WIDGET]),
+            "add": pn.widgets.Button(name="Add", width=48, margin=5, align="end", stylesheets=[WIDGET]),
+            "delete last": pn.widgets.Button(
+                name="Delete last", width=84, margin=5, align="end", stylesheets=[WIDGET]
+            ),
         }
 
     def show(self, view: View, answer: Answer) -> None:

@@ -15,6 +15,8 @@ h1 {{ font-size: 1.35rem; margin: 0; }}
 h2 {{ font-size: 1rem; margin: .4rem 0 0; }}
 p {{ margin: .2rem 0; }}
 .soft {{ color: {SOFT}; font-size: .875rem; }}
+table {{ border-collapse: collapse; font-size: .875rem; margin: 0 0 .4rem 10px; }}
+th, td {{ text-align: left; font-weight: 400; padding: .1rem .8rem .1rem 0; }}
 .problem {{ color: #8f2d00; font-weight: 600; }}
 a {{ color: #005a8d; margin-right: .9rem; }}
 a:focus-visible {{ outline: 3px solid #0072B2; }}
@@ -40,5 +42,5 @@ def dressed(plot: Plot) -> Plot:
         legend.border_line_color = None
         legend.label_text_font_size = "12px"
         legend.padding = legend.margin = 2
-        legend.spacing = 1
+        legend.spacing = 14 if legend.ncols != 1 else 1
     return plot

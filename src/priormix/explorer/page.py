@@ -19,7 +19,7 @@ from priormix.explorer.study import chart_named, charts, draw_chart
 from priormix.explorer.view import View, view_of_query
 
 _REPLAY_MS = 400
-_STARTING_POINTS: tuple[Point, ...] = ((-1.2, -0.55), (0.4, -0.75), (1.1, 0.6))
+_STARTING_POINTS: tuple[Point, ...] = ((-1.5, -0.9), (0.5, 0.3), (1.0, 0.6))
 _HELP = (
     "Click on the plane to add a point; drag one to move it; click one and press Backspace to delete it. "
     "Black points are the examples; white ones come later."

@@ -38,6 +38,7 @@ class PlanePlot:
         }
         self._band = ColumnDataSource({"x": list(GRID), "low": _EMPTY, "high": _EMPTY})
         self.figure = new_figure(
+            name="plane",
             width=640,
             height=520,
             x_range=Range1d(GRID[0], GRID[-1]),
