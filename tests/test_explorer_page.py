@@ -169,7 +169,7 @@ def test_a_panel_of_the_study_its_replay_and_the_link_to_it(page, site, browser)
     shown = curves(page)
     middle = len(shown["truth"]) // 2
     assert shown["truth"][middle] == pytest.approx(0.7, abs=0.02)
-    handle = page.get_by_role("slider").first
+    handle = page.locator(".k .noUi-handle")
     handle.focus()
     for _ in range(4):
         page.keyboard.press("ArrowLeft")

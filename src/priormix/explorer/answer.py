@@ -15,14 +15,17 @@ from priormix.explorer.models import ShownModel, line_or_sinusoid
 from priormix.explorer.prompt import Point, Prompt, draw_prompt
 from priormix.explorer.view import View
 from priormix.functions import Combination, DenseLinear, FunctionClass, Mixture, Sinusoid
-from priormix.posterior import bayes
+from priormix.posterior.base import PosteriorPredictor, exact_predictor
 from priormix.predictors import LeastSquares
 from priormix.predictors.base import Predictor
+from priormix.studies.names import LEAST_SQUARES
 
 GRID = tuple(np.linspace(-2.5, 2.5, 256).tolist())
 LINE_OR_SINUSOID = "a line or a sinusoid"
 # class predictions that differ by less, in root mean square, are not told apart
 _SAME = 1e-4
+# of labels in double precision; what it judges does not matter with label noise
+_TOLERANCE = 1e-9
 
 _CLASS_NAMES = {"dense_linear": "lines", "sinusoid": "sinusoids", "combination": "combinations"}
 
@@ -71,10 +74,10 @@ class Plane:
         k = len(prompt.points) if view.k is None else min(view.k, len(prompt.points))
         xs, ys = _tensors(prompt.points[:k])
         notes: list[str] = []
-        curves = {"least squares": _over_grid(LeastSquares(), xs, ys)[0]}
+        curves = {LEAST_SQUARES: _line(xs, ys)}
         for name in self.chosen(view):
             try:
-                curves[name] = _over_grid(self.models[name].predictor, xs, ys)[0]
+                curves[name] = _over_grid(self.models[name].predictor, xs, ys)
             except PriormixError as error:
                 notes.append(f"{name}: {error}")
         name = self.prior_name(view)
@@ -83,13 +86,22 @@ class Plane:
         except PriormixError as error:
             notes.append(str(error))
             return Answer(prompt, k, curves, None, None, (), (), {}, tuple(notes), _since(started))
-        mean, sd, posterior = _over_grid(exact.mixture, xs, ys)
-        singles = [_over_grid(single, xs, ys)[0] for single in exact.singles]
+        found = exact.answers(xs, ys, _QUERIES, _TOLERANCE)
+        singles = [single.mean[0].numpy() for single in found.innermost()]
         implied = {
-            model: implied_weights(curves[model], singles) for model in self.chosen(view) if model in curves
+            model: implied_weights(curves[model], singles) for model in curves if model != LEAST_SQUARES
         }
         return Answer(
-            prompt, k, curves, mean, sd, exact.names, posterior, implied, tuple(notes), _since(started)
+            prompt,
+            k,
+            curves,
+            found.mean[0].numpy(),
+            found.variance[0].sqrt().numpy(),
+            _class_names(self.priors[name], found.log_component.shape[1]),
+            tuple(found.log_component[0].exp().tolist()),
+            implied,
+            tuple(notes),
+            _since(started),
         )
 
     def prompt(self, view: View) -> Prompt:
@@ -135,21 +147,16 @@ def implied_weights(
     return (*slope.tolist(), 1 - float(slope.sum()))
 
 
-@dataclass(frozen=True)
-class _Exact:
-    """Exact Bayes for a prior, and for each of its classes alone."""
-
-    mixture: Predictor
-    singles: tuple[Predictor, ...]
-    names: tuple[str, ...]
-
-
 @lru_cache(maxsize=64)
-def _exact(prior: FunctionClass, noise_std: float) -> _Exact:
-    classes = list(_innermost(prior))
-    singles = tuple(bayes(one, noise_std=noise_std) for one in classes) if len(classes) > 1 else ()
-    names = tuple(_CLASS_NAMES.get(one.kind, one.kind) for one in classes)
-    return _Exact(bayes(prior, noise_std=noise_std), singles, names)
+def _exact(prior: FunctionClass, noise_std: float) -> PosteriorPredictor:
+    return exact_predictor(prior, noise_std)
+
+
+def _class_names(prior: FunctionClass, n_classes: int) -> tuple[str, ...]:
+    names = tuple(_CLASS_NAMES.get(one.kind, one.kind) for one in _innermost(prior))
+    if len(names) == n_classes:
+        return names
+    return tuple(f"class {number}" for number in range(1, n_classes + 1))
 
 
 def _innermost(functions: FunctionClass) -> Iterator[FunctionClass]:
@@ -194,12 +201,16 @@ _QUERIES = torch.tensor(GRID, dtype=torch.float64)[None, :, None]
 
 def _over_grid(
     predictor: Predictor, xs: Float[Tensor, "1 K 1"], ys: Float[Tensor, "1 K"]
-) -> tuple[np.ndarray, np.ndarray | None, tuple[float, ...]]:
-    """Mean and standard deviation over the grid, and the posterior over classes, where they are known."""
-    found = predictor.predict_at(xs, ys, _QUERIES)
-    sd = None if found.variance is None else found.variance[0].sqrt().numpy()
-    known = found.log_component
-    return found.mean[0].numpy(), sd, () if known is None else tuple(known[0, 0].exp().tolist())
+) -> Float[np.ndarray, " G"]:
+    curve: np.ndarray = predictor.predict_at(xs, ys, _QUERIES).mean[0].numpy()
+    return curve
+
+
+def _line(xs: Float[Tensor, "1 K 1"], ys: Float[Tensor, "1 K"]) -> Float[np.ndarray, " G"]:
+    """Least squares, which is a line through the origin, so that one query tells all of it."""
+    slope = LeastSquares().predict_at(xs, ys, torch.ones_like(_QUERIES[:, :1])).mean
+    line: np.ndarray = (slope * _QUERIES[..., 0])[0].numpy()
+    return line
 
 
 def _since(started: float) -> float:

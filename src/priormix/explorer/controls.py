@@ -47,7 +47,7 @@ class Controls:
             "seed": pn.widgets.IntInput(name="seed", start=0, end=9999, width=110, stylesheets=[WIDGET]),
         }
         self.k = pn.widgets.IntSlider(
-            name="k: examples in use", start=0, end=1, width=430, stylesheets=[WIDGET]
+            name="k: examples in use", start=0, end=1, width=430, css_classes=["k"], stylesheets=[WIDGET]
         )
         self.play = pn.widgets.Toggle(name="▶ replay", width=100, stylesheets=[WIDGET])
         self.noise_std = pn.widgets.FloatSlider(

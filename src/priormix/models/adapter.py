@@ -33,8 +33,8 @@ class NetworkPredictor(Predictor):
     ) -> Prediction:
         """Predict at Q queries of every context; mean (B, Q) only."""
         reference = next(self.network.parameters())
-        context = [part.to(reference) for part in (xs, ys)]
+        xs, labels = xs.to(reference), ys.to(reference)
         pieces = torch.split(queries.to(reference), max(1, self.chunk // len(queries)), dim=1)
         with torch.inference_mode():
-            means = [self.network.at_queries(*context, piece) for piece in pieces]
+            means = [self.network.at_queries(xs, labels, piece) for piece in pieces]
         return Prediction(mean=torch.cat(means, 1).clone().to(ys))

@@ -69,12 +69,12 @@ class InContextNetwork(nn.Module):
         """
         self._check(queries)
         tokens = self.read_in(self.layout.tokens(*one_prompt_a_query(xs, ys, queries)))
-        shape = queries.shape[:2]
         if isinstance(self.backbone, Branching):
             # a token that predicts comes last in both layouts
-            states = self.backbone.branches(tokens[:: shape[1], :-1], tokens[:, -1].unflatten(0, shape))
+            last = tokens[:, -1].reshape(*queries.shape[:2], -1)
+            states = self.backbone.branches(tokens[:: queries.shape[1], :-1], last)
         else:
-            states = self.backbone(tokens)[:, -1].unflatten(0, shape)
+            states = self.backbone(tokens)[:, -1].reshape(*queries.shape[:2], -1)
         predicted: Tensor = self.read_out(states)
         return predicted[..., 0]
 

@@ -52,12 +52,21 @@ class Answers:
         variance: posterior variance of f at the queries, (B, Q).
         evidence: evidence of the labels of the context, each field (B,).
         log_component: log probability of each of the C innermost classes, (B, C).
+        parts: what each part of a mixture says alone.
     """
 
     mean: Float[Tensor, "B Q"]
     variance: Float[Tensor, "B Q"]
     evidence: Evidence
     log_component: Float[Tensor, "B C"]
+    parts: tuple["Answers", ...] = ()
+
+    def innermost(self) -> Iterator["Answers"]:
+        """What each innermost class says alone, in the order of log_component."""
+        if not self.parts:
+            yield self
+        for part in self.parts:
+            yield from part.innermost()
 
 
 class PosteriorPredictor(Predictor):
@@ -105,12 +114,12 @@ class PosteriorPredictor(Predictor):
             expected = f"({len(xs)}, Q, {self.dim})"
             raise ValueError(f"queries has shape {tuple(queries.shape)}, expected {expected}")
         device = _device_with_float64(xs)
-        context = [part.to(device, torch.float64) for part in (xs, ys)]
+        exact_xs, exact_ys = xs.to(device, torch.float64), ys.to(device, torch.float64)
         tolerance = _tolerance(xs.dtype, ys.dtype)
         width = max(1, _numbers(device) // self.state_size)
         pieces = torch.split(queries.to(device, torch.float64), width, dim=1)
         with _one_thread() if width > 1 else nullcontext():
-            found = [self.answers(*context, piece, tolerance) for piece in pieces]
+            found = [self.answers(exact_xs, exact_ys, piece, tolerance) for piece in pieces]
         mean, variance = (torch.cat([getattr(a, name) for a in found], 1) for name in ("mean", "variance"))
         log_component = found[0].log_component[:, None].expand(-1, queries.shape[1], -1)
         return Prediction(mean.to(ys), variance.to(ys), None, log_component.to(ys))

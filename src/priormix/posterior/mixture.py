@@ -49,7 +49,7 @@ class MixturePosterior(PosteriorPredictor):
         variances = torch.stack([part.variance for part in parts])
         within = [part.log_component + log[:, None] for part, log in zip(parts, log_weights, strict=True)]
         moments = total_moments(log_weights[..., None].expand_as(means), means, variances)
-        return Answers(*moments, evidence, torch.cat(within, -1))
+        return Answers(*moments, evidence, torch.cat(within, -1), tuple(parts))
 
     def _weighed(self, like: Tensor, *evidence: Evidence) -> tuple[Evidence, Tensor]:
         """Evidence of the mixture, and the log posterior probability of each part."""

@@ -49,9 +49,9 @@ class Predictor(ABC):
         """
         shape = queries.shape[:2]
         found = self.predict(*one_prompt_a_query(xs, ys, queries))
-        parts = (found.mean, found.variance, found.log_component)
         mean, variance, log_component = (
-            None if part is None else part[:, -1].unflatten(0, shape) for part in parts
+            None if part is None else part[:, -1].reshape(*shape, *part.shape[2:])
+            for part in (found.mean, found.variance, found.log_component)
         )
         assert mean is not None
         return Prediction(mean, variance, None, log_component)
