@@ -11,12 +11,14 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+import torch
 
 from made_up_study import row
-from priormix import DenseLinear, Mixture, Recipe, Sinusoid, train
+from priormix import DenseLinear, Mixture, Recipe, Sinusoid
 from priormix.explorer.prompt import read_points
 from priormix.models import Network, Transformer
 from priormix.studies.results import to_table, write_table
+from priormix.training.weights import build_network, write_weights
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt-get install chromium")
@@ -38,18 +40,26 @@ def site(tmp_path_factory):
     """The URL of an explorer in a process of its own, with two small networks and a made-up study."""
     folder = tmp_path_factory.mktemp("explorer")
     line, wave = DenseLinear(dim=1), Sinusoid()
-    network = Network(input_std=1.5, backbone=Transformer(layers=2, heads=2, width=32, positions="none"))
     for name, mixture in {"linear": line, "linear-sinusoid": Mixture(components=(line, wave))}.items():
-        recipe = Recipe(mixture=mixture, n_points=25, network=network, steps=40, batch=32)
-        train(recipe, folder / name, device="cpu")
+        write_untrained(folder / f"{name}.safetensors", mixture)
     write_table(folder / "results.parquet", to_table(a_study()))
     command = [Path(sys.executable).with_name("priormix"), "explore", folder, "--no-browser", "--port", "0"]
-    command += ["--model", folder / "linear", "--model", folder / "linear-sinusoid"]
+    command += ["--model", folder / "linear.safetensors"]
+    command += ["--model", folder / "linear-sinusoid.safetensors"]
     with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True) as server:
         try:
             yield re.fullmatch(r"explorer: (http://127.0.0.1:\d+/)\n", server.stdout.readline())[1]
         finally:
             server.terminate()
+
+
+def write_untrained(path, mixture):
+    """Weights that make something of every prompt, though nothing sensible; training would take longer."""
+    network = Network(backbone=Transformer(layers=2, heads=2, width=32, positions="none"))
+    recipe = Recipe(mixture=mixture, n_points=25, network=network)
+    built = build_network(recipe)
+    torch.nn.init.normal_(built.read_out.weight, std=0.2, generator=torch.Generator().manual_seed(0))
+    write_weights(path, built, recipe)
 
 
 def a_study():

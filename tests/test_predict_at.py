@@ -44,15 +44,17 @@ def check_queries(predictor, xs, ys, queries, tolerance):
                 torch.testing.assert_close(together[:, q], expected, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("noise_std", [0.0, 0.02, 0.3])
-@pytest.mark.parametrize("name", CLASSES)
+# without noise every query is a prompt of its own, whatever the class: two will do
+CASES = [(name, noise_std) for name in CLASSES for noise_std in (0.02, 0.3)]
+CASES += [("sinusoids", 0.0), ("a mixture in a mixture", 0.0)]
+
+
+@pytest.mark.parametrize(("name", "noise_std"), CASES)
 def test_exact_bayes_answers_queries_as_it_answers_prompts(name, noise_std):
     predictor = bayes(CLASSES[name], noise_std=noise_std)
-    queries = torch.tensor([-2.5, 0.0, 0.31, 6.0], dtype=torch.float64)[None, :, None].expand(2, -1, -1)
-    for n_points in (0, 1, 6):
+    queries = torch.tensor([-2.5, 0.31, 6.0], dtype=torch.float64)[None, :, None].expand(2, -1, -1)
+    for n_points in (0, 4):
         xs, ys = gaussian_prompts(2, n_points, 1, torch.float64)
-        if noise_std == 0 and n_points > 2:
-            ys = HALF.sample(2, n_points, dtype=torch.float64).ys
         check_queries(predictor, xs, ys, queries, 1e-7)
 
 
