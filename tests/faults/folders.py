@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from subject import Child, Outcome, checkpoints_of, damaged_bytes, finish
+from subject import NOBODY, Child, Outcome, checkpoints_of, damaged_bytes, finish
 
 from priormix.training import Pace
 
@@ -77,7 +77,7 @@ def read_only_folder(root: Path, undisturbed: Path) -> Outcome:
         home.mkdir()
         folder = home / "run"
         if os.geteuid() == 0:
-            os.chown(home, 65534, 65534)
+            os.chown(home, NOBODY, NOBODY)
         child = Child(folder, Pace(steps=5), unprivileged=True)
         child.until(lambda: len(checkpoints_of(folder)) == 2)  # noqa: B023
         if not meanwhile:

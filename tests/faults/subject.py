@@ -34,6 +34,7 @@ RECIPE = Recipe(
     precision="float32",
 )
 LIMIT_S = 900
+NOBODY = 65534
 
 
 @dataclass
@@ -77,8 +78,16 @@ class Child:
             os.dup2(log.fileno(), 2)
             try:
                 if unprivileged and os.geteuid() == 0:
-                    os.setgid(65534)
-                    os.setuid(65534)
+                    # what is imported late may lie where only root can read
+                    short = RECIPE.model_copy(update={"steps": 3})
+                    train(
+                        short,
+                        self.folder.with_suffix(f".warm-{os.getpid()}"),
+                        device="cpu",
+                        pace=Pace(steps=1),
+                    )
+                    os.setgid(NOBODY)
+                    os.setuid(NOBODY)
                 train(RECIPE, self.folder, device="cpu", pace=pace)
             except PriormixError as error:
                 print(error, file=sys.stderr, flush=True)
