@@ -184,6 +184,12 @@ def test_signals_save_and_say_how_to_go_on(undisturbed, tmp_path, signum):
     assert_the_same(undisturbed, tmp_path)
 
 
+def test_a_signal_while_a_run_is_finished_waits_for_the_weights(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(RECIPE, tmp_path, device="cpu", reporters=[Signalled(230, signal.SIGINT)])
+    assert (tmp_path / "weights.safetensors").exists()
+
+
 def test_training_outside_the_main_thread_leaves_signals_alone(undisturbed, tmp_path):
     worker = threading.Thread(target=go_on, args=(RECIPE, tmp_path))
     worker.start()

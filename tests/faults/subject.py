@@ -65,17 +65,24 @@ class Outcome:
 class Child:
     """A process that trains; forked, so that a hundred of them need not each load PyTorch."""
 
-    def __init__(self, folder: Path, pace: Pace, unprivileged: bool = False) -> None:
+    def __init__(self, folder: Path, pace: Pace, unprivileged: bool = False, log: Path | None = None) -> None:
         self.folder = folder
-        self.log = folder.with_suffix(".log")
+        self.log = log or folder.with_suffix(".log")
         self._status: int | None = None
         self.pid = os.fork()
         if self.pid == 0:
-            os._exit(self._train(pace, unprivileged))
+            status = 1
+            try:
+                status = self._train(pace, unprivileged)
+            finally:
+                # nothing may let the child go on as a second campaign
+                os._exit(status)
 
     def _train(self, pace: Pace, unprivileged: bool) -> int:
         with self.log.open("w") as log:
             os.dup2(log.fileno(), 2)
+            # as the command does it: SIGTERM ends a process by an exception
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
             try:
                 if unprivileged and os.geteuid() == 0:
                     # what is imported late may lie where only root can read
@@ -95,6 +102,10 @@ class Child:
             except Interrupted as stop:
                 print(stop, file=sys.stderr, flush=True)
                 return 128 + stop.signum
+            except KeyboardInterrupt:
+                return 128 + signal.SIGINT
+            except SystemExit as end:
+                return int(end.code or 0)
             except BaseException:
                 traceback.print_exc()
                 return 1
