@@ -26,11 +26,16 @@ def read_yaml(path: Path, noun: str) -> Any:
         raise PriormixError(f"{path}: no such {noun} file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise PriormixError(f"{path}: cannot be read as text ({error})") from error
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """The plain data in a text of YAML or JSON; raises PriormixError that names the source as above."""
     try:
         data = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
-        raise PriormixError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
-    check_bounds(data, str(path))
+        raise PriormixError(f"{source}: not valid YAML ({' '.join(str(error).split())})") from error
+    check_bounds(data, source)
     return data
 
 

@@ -2,40 +2,25 @@
 
 import json
 import logging
-import os
 import signal
-import subprocess
 import sys
-import threading
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
-from typer.core import TyperGroup
 
-from priormix.errors import Interrupted, PriormixError
+from priormix.cli.bench import bench
+from priormix.cli.interruption import Commands, end_with_parent, terminated
+from priormix.cli.options import AllowImports, AsJson, Device, print_json, print_path, stderr, stdout
+from priormix.cli.zoo import Source, zoo
+from priormix.errors import PriormixError
 from priormix.kinds import allow_imports
 
 if TYPE_CHECKING:
     from priormix.training import Plan
-
-
-class Commands(TyperGroup):
-    """The group of all commands; one that is interrupted says how to go on."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command; an interrupted one ends with one line and status 128 + the signal's number."""
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as stop:
-            # typer would end without a word
-            text = str(stop) or "interrupted; run the same command again to go on"
-            stderr.print(f"priormix: {text}", markup=False, highlight=False, soft_wrap=True)
-            sys.exit(128 + (stop.signum if isinstance(stop, Interrupted) else signal.SIGINT))
 
 
 app = typer.Typer(
@@ -44,20 +29,17 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-stdout, stderr = Console(), Console(stderr=True)
-_BENCHMARKS = ("train", "evaluate", "time-to-bayes", "plan")
-
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
-AllowImports = Annotated[
-    bool,
-    typer.Option("--allow-imports", help="Let a kind name a class as package.module:Class; runs its code."),
-]
+app.add_typer(zoo, name="zoo")
+app.command(
+    epilog="Example: priormix bench train --json train.json",
+    # what follows the name belongs to the benchmark
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)(bench)
 
 
 def main() -> None:
     """Run the command line; a user's mistake ends with one line and status 2."""
-    before = signal.signal(signal.SIGTERM, _terminated)
+    before = signal.signal(signal.SIGTERM, terminated)
     try:
         app()
     except PriormixError as error:
@@ -65,6 +47,22 @@ def main() -> None:
         sys.exit(2)
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        print(f"priormix {version('priormix')}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback(epilog="Example: priormix reproduce --preset smoke, then open results/smoke/index.html")
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command(epilog="Example: priormix reproduce --preset quick --figures 1,2 --out results")
@@ -130,7 +128,7 @@ def train(
 ) -> None:
     """Pretrain one network; a run that was cut off goes on from its last checkpoint."""
     if with_parent:
-        _end_with_parent()
+        end_with_parent()
     from priormix import training
     from priormix.devices import resolve_device
     from priormix.recipe import read_recipe
@@ -150,14 +148,18 @@ def train(
             reporters.append(training.WeightsAndBiases(wanted))
         pace = training.Pace(checkpoint_every, checkpoint_steps)
         training.train(wanted, folder, device=device, reporters=reporters, pace=pace)
-    stdout.print(f"trained: {folder}", highlight=False, soft_wrap=True)
+    print_path("trained", folder, as_json)
 
 
-@app.command(epilog="Example: priormix evaluate runs/mine --on scenario.yaml --json")
+@app.command(epilog="Example: priormix evaluate runs/mine --on scenario.yaml --beside lasso --json")
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, or a weights file.")],
+    model: Source,
     on: Annotated[
         Path | None, typer.Option(help="A scenario in YAML; the run's own prior by default.")
+    ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(help="A predictor to compare with: a kind, or '{kind: ridge, penalty: 2}'; repeatable."),
     ] = None,
     prompts: Annotated[int, typer.Option(min=2, help="Number of prompts.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the prompts.")] = 0,
@@ -166,13 +168,14 @@ def evaluate(
     imports: AllowImports = False,
 ) -> None:
     """Measure a trained network's learning curve beside least squares and the exact Bayes predictor."""
-    from priormix.studies.single import measure_run, read_scenario
+    from priormix.studies.single import measure_run, read_predictors, read_scenario
 
     with allow_imports(imports):
         scenario = None if on is None else read_scenario(on)
-        measured = measure_run(run, scenario, prompts, seed, device)
+        others = read_predictors(beside or [])
+        measured = measure_run(model, scenario, prompts, seed, device, others)
     if as_json:
-        print(json.dumps(measured))
+        print_json(measured)
         return
     table = Table(title=f"mean squared error on {measured['scenario']}, {prompts} prompts, 95% intervals")
     table.add_column("examples", justify="right")
@@ -183,17 +186,41 @@ def evaluate(
     stdout.print(table)
 
 
-@app.command(
-    epilog="Example: priormix bench train --json train.json",
-    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
-)
-def bench(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="train, evaluate, time-to-bayes or plan; --help tells more.")],
+@app.command(epilog="Example: priormix explore results/quick --model runs/mine")
+def explore(
+    results: Annotated[
+        Path | None, typer.Argument(help="Folder of a study, with its results.parquet; none needed.")
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A network of one input, by name or folder; may be given several times."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 5006,
+    address: Annotated[
+        str, typer.Option(help="Where to listen; only this machine by default.")
+    ] = "127.0.0.1",
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
-    """Time priormix beside a reference on this machine; needs a checkout, for its folder benchmarks/."""
-    script = _benchmark(name)
-    sys.exit(subprocess.run([sys.executable, str(script), *context.args], check=False).returncode)
+    """Put points on a plane in the browser, and see what models and exact Bayes make of them."""
+    from priormix.explorer import require_extra
+
+    require_extra()
+    from priormix.explorer.models import load_models, shipped_models
+    from priormix.explorer.server import serve
+    from priormix.studies.results import pool_seeds, read_table
+
+    table = None if results is None else pool_seeds(read_table(results / "results.parquet"))
+    models = load_models(model) if model else shipped_models()
+    if not models:
+        stderr.print("priormix: no trained network is shown; give one with --model", highlight=False)
+    serve(
+        models,
+        table,
+        address=address,
+        port=port,
+        announce=lambda url: print(f"explorer: {url}", flush=True),
+        open_browser=browser,
+    )
 
 
 @app.command(epilog="Example: priormix schema > recipe.schema.json")
@@ -205,20 +232,9 @@ def schema() -> None:
     print(json.dumps(json_schema(Recipe), indent=2))
 
 
-def _benchmark(name: str) -> Path:
-    """The script of a benchmark, in the checkout that this package is run from or the current one."""
-    folders = (Path(__file__).parents[2] / "benchmarks", Path("benchmarks"))
-    folder = next((folder for folder in folders if (folder / "machine.py").exists()), None)
-    if folder is None:
-        raise PriormixError("bench: the benchmarks are not part of the package; run this in a checkout")
-    if name not in _BENCHMARKS:
-        raise PriormixError(f"bench: unknown benchmark {name!r}; known: {', '.join(_BENCHMARKS)}")
-    return folder / f"{name.replace('-', '_')}.py"
-
-
 def _print_plan(plan: "Plan", as_json: bool) -> None:
     if as_json:
-        print(json.dumps(asdict(plan)))
+        print_json(asdict(plan))
         return
     table = Table(show_header=False)
     for what, amount in plan.in_words().items():
@@ -237,25 +253,9 @@ def _with_interval(curve: dict[str, list[float]], k: int) -> str:
 def _print_report(page: Path, as_json: bool) -> None:
     decided: list[dict[str, Any]] = json.loads((page.parent / "verdicts.json").read_text(encoding="utf-8"))
     if as_json:
-        print(json.dumps({"report": str(page), "verdicts": decided}))
+        print_json({"report": str(page), "verdicts": decided})
         return
     for verdict in decided:
         words = f"{verdict['verdict']}, {verdict['second_verdict']}"
         stdout.print(f"{verdict['claim']}  {words}: {verdict['text']}", highlight=False)
-    stdout.print(f"report: {page}", highlight=False, soft_wrap=True)
-
-
-def _terminated(signum: int, _frame: FrameType | None) -> None:
-    raise Interrupted("terminated; run the same command again to go on", signum)
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it ends: its end of our standard input closes then."""
-
-    def wait() -> None:
-        # not sys.stdin: its lock would be held when the interpreter shuts down
-        while os.read(0, 1):
-            pass
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+    print_path("report", page, as_json)
