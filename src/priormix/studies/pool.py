@@ -53,8 +53,9 @@ def train_all(recipes: list[tuple[str, Recipe]], runs: Path, device: torch.devic
                 running = [job for job in running if not _ended(job, bars, console)]
         finally:
             for job in running:
-                job.process.terminate()
-                job.process.wait()
+                job.process.terminate()  # asks it to save what it has
+            for job in running:
+                _bury(job.process)
 
 
 def _unfinished(recipes: list[tuple[str, Recipe]], runs: Path) -> list[tuple[str, Recipe]]:
@@ -95,12 +96,19 @@ def _ended(job: _Running, bars: Progress, console: Console) -> bool:
         bars.update(job.task, completed=metrics.step, numbers=in_words(metrics))
     if status is None:
         return False
+    _bury(job.process)
     if status != 0:
         lines = (job.run.folder / "train.log").read_text(errors="replace").strip().splitlines()
         raise PriormixError(f"training of {job.name!r} failed: {lines[-1] if lines else f'status {status}'}")
     if metrics is not None and not console.is_terminal:
         console.print(f"trained {job.name} in {metrics.seconds:.0f} s: {in_words(metrics)}")
     return True
+
+
+def _bury(process: "subprocess.Popen[bytes]") -> None:
+    """Wait for the end of a process, and close the pipe by which it saw that we live."""
+    with process:
+        process.wait()
 
 
 def _latest(path: Path) -> Metrics | None:
