@@ -223,7 +223,7 @@ def test_a_scenario_file_shifts_what_a_network_is_asked_for(capsys, tmp_path, re
 
 
 def test_every_command_explains_itself_with_an_example(capsys):
-    for command in ("reproduce", "report", "train", "evaluate", "schema"):
+    for command in ("reproduce", "report", "train", "sweep", "evaluate", "schema"):
         status, out, _ = in_process(capsys, command, "--help")
         assert status == 0
         assert f"Example: priormix {command}" in out

@@ -24,6 +24,10 @@ stdout, stderr = Console(), Console(stderr=True)
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
+Address = Annotated[
+    str | None,
+    typer.Option(help="A Ray cluster that trains: ray://HOST:10001, or auto for the one on this machine."),
+]
 AllowImports = Annotated[
     bool,
     typer.Option("--allow-imports", help="Let a kind name a class as package.module:Class; runs its code."),
@@ -53,6 +57,7 @@ def reproduce(
     seeds: Annotated[int, typer.Option(min=1, help="Pretraining runs of every model.")] = 1,
     device: Device = "auto",
     out: Annotated[Path, typer.Option(help="Folder for runs, tables and pages.")] = Path("results"),
+    address: Address = None,
     as_json: AsJson = False,
 ) -> None:
     """Pretrain what the study needs, measure it, and draw the report."""
@@ -68,8 +73,40 @@ def reproduce(
         seeds=seeds,
         device=resolve_device(device),
         console=stderr,
+        address=address,
     )
     _print_report(write_report(out / preset), as_json)
+
+
+@app.command(epilog="Example: priormix sweep widths.yaml --out sweeps/widths")
+def sweep(
+    file: Annotated[Path, typer.Argument(metavar="SWEEP", help="A sweep in YAML or JSON.")],
+    out: Annotated[Path, typer.Option(help="Folder for the runs, the table and the page.")],
+    address: Address = None,
+    backend: Annotated[
+        str, typer.Option(help="auto (Ray where it is installed), ray or processes.")
+    ] = "auto",
+    as_json: AsJson = False,
+    imports: AllowImports = False,
+) -> None:
+    """Pretrain many networks that differ in some fields of their recipe; status 1 if some failed."""
+    from priormix.report.sweep_page import write_sweep_page
+    from priormix.runs.choice import choose_backend
+    from priormix.sweeps.runner import run_sweep
+    from priormix.sweeps.sweep import read_sweep
+
+    with allow_imports(imports):
+        wanted, members = read_sweep(file)
+        where = choose_backend(backend, address, wanted.resources, stderr)
+        table = run_sweep(wanted, members, out, where, stderr, imports)
+    page = write_sweep_page(out)
+    failed = table.filter(table["status"] == "failed")
+    if as_json:
+        print(json.dumps({"page": str(page), "runs": table.to_dicts()}))
+    else:
+        stdout.print(f"{len(table) - len(failed)} finished, {len(failed)} failed: {page}", soft_wrap=True)
+    if len(failed):
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Example: priormix report results/quick")

@@ -13,6 +13,7 @@ from priormix.functions import AnyFunctionClass, AnyInputs, GaussianInputs
 from priormix.kinds import Frozen
 from priormix.models import Network
 from priormix.optimisation import AnyOptimiser, AnySchedule, Curriculum, Muon, WarmupDecay
+from priormix.plain_data import read_yaml
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -84,14 +85,4 @@ def parse_recipe(fields: Any, source: str) -> Recipe:
 
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe from YAML or JSON; raises PriormixError that names the file and what is wrong."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise PriormixError(f"{path}: no such recipe file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise PriormixError(f"{path}: cannot be read as text ({error})") from error
-    try:
-        fields = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise PriormixError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
-    return parse_recipe(fields, str(path))
+    return parse_recipe(read_yaml(path, "recipe"), str(path))

@@ -4,11 +4,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from priormix.errors import PriormixError, describe_invalid
 from priormix.measure import AnyShift, Scenario, evaluate
+from priormix.plain_data import read_yaml
 from priormix.posterior import bayes
 from priormix.predictors import LeastSquares
 from priormix.predictors.base import Predictor
@@ -31,10 +31,7 @@ def read_scenario(path: Path) -> Scenario:
 
     Raises PriormixError that names the file and what is wrong.
     """
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PriormixError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
+    fields = read_yaml(path, "scenario")
     try:
         return ScenarioFile.model_validate(fields).scenario()
     except ValidationError as error:

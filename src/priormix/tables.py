@@ -1,0 +1,33 @@
+"""Tables on disk: Parquet, whole or not at all."""
+
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+
+import polars as pl
+
+from priormix.errors import PriormixError
+from priormix.files import write_atomically
+
+
+def write_table(path: Path, table: pl.DataFrame) -> None:
+    """Write a table as Parquet, whole or not at all."""
+    buffer = BytesIO()
+    table.write_parquet(buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def read_columns(path: Path, needed: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
+    """Read a results table that has at least the columns needed, of these types.
+
+    Raises PriormixError where it is missing, damaged or lacks one.
+    """
+    try:
+        table = pl.read_parquet(path.read_bytes())
+    except FileNotFoundError:
+        raise PriormixError(f"{path}: no such results table") from None
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise PriormixError(f"{path}: damaged or not a Parquet file ({error})") from error
+    if any(table.schema.get(name) != kind for name, kind in needed.items()):
+        raise PriormixError(f"{path}: has columns {table.columns}, a results table has {list(needed)}")
+    return table
