@@ -3,10 +3,12 @@
 import json
 import logging
 import os
+import subprocess
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,12 +17,16 @@ from rich.table import Table
 from priormix.errors import PriormixError
 from priormix.kinds import allow_imports
 
+if TYPE_CHECKING:
+    from priormix.training import Plan
+
 app = typer.Typer(
     help="Pretrain sequence models on mixtures of function classes, and measure what they learn in context.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 stdout, stderr = Console(), Console(stderr=True)
+_BENCHMARKS = ("train", "evaluate", "time-to-bayes", "plan")
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
@@ -127,6 +133,10 @@ def train(
     device: Device = "auto",
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log to the run's folder too.")] = False,
     wandb: Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases too.")] = False,
+    only_plan: Annotated[
+        bool, typer.Option("--plan", help="Print size, memory and time of the run, and do not run it.")
+    ] = False,
+    as_json: AsJson = False,
     imports: AllowImports = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
@@ -134,12 +144,16 @@ def train(
     if with_parent:
         _end_with_parent()
     from priormix import training
+    from priormix.devices import resolve_device
     from priormix.recipe import read_recipe
 
     # it would announce the precision, which the recipe has said already
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     with allow_imports(imports):
         wanted = read_recipe(recipe)
+        if only_plan:
+            _print_plan(training.plan(wanted, resolve_device(device)), as_json)
+            return
         folder = out or Path("runs") / wanted.run_id
         reporters: list[training.Reporter] = [training.ProgressBar(wanted, wanted.run_id)]
         if tensorboard:
@@ -180,6 +194,19 @@ def evaluate(
     stdout.print(table)
 
 
+@app.command(
+    epilog="Example: priormix bench train --json train.json",
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
+)
+def bench(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="train, evaluate, time-to-bayes or plan; --help tells more.")],
+) -> None:
+    """Time priormix beside a reference on this machine; needs a checkout, for its folder benchmarks/."""
+    script = _benchmark(name)
+    sys.exit(subprocess.run([sys.executable, str(script), *context.args], check=False).returncode)
+
+
 @app.command(epilog="Example: priormix schema > recipe.schema.json")
 def schema() -> None:
     """Print the JSON schema of a recipe, for editors that complete and check YAML."""
@@ -187,6 +214,27 @@ def schema() -> None:
     from priormix.recipe import Recipe
 
     print(json.dumps(json_schema(Recipe), indent=2))
+
+
+def _benchmark(name: str) -> Path:
+    """The script of a benchmark, in the checkout that this package is run from or the current one."""
+    folders = (Path(__file__).parents[2] / "benchmarks", Path("benchmarks"))
+    folder = next((folder for folder in folders if (folder / "machine.py").exists()), None)
+    if folder is None:
+        raise PriormixError("bench: the benchmarks are not part of the package; run this in a checkout")
+    if name not in _BENCHMARKS:
+        raise PriormixError(f"bench: unknown benchmark {name!r}; known: {', '.join(_BENCHMARKS)}")
+    return folder / f"{name.replace('-', '_')}.py"
+
+
+def _print_plan(plan: "Plan", as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(plan)))
+        return
+    table = Table(show_header=False)
+    for what, amount in plan.in_words().items():
+        table.add_row(what, amount)
+    stdout.print(table)
 
 
 def _names(text: str | None) -> list[str] | None:

@@ -46,7 +46,7 @@ class Muon(Optimiser):
     """Muon for the weight matrices of the backbone, AdamW for everything else [jordan2024]."""
 
     kind: Literal["muon"] = "muon"
-    learning_rate: PositiveFloat = 3e-3
+    learning_rate: PositiveFloat = 4e-3
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.95
     adam_learning_rate: PositiveFloat = 2e-3
     adam_betas: Betas = (0.9, 0.95)

@@ -49,6 +49,12 @@ class Stepper:
         self._peaks = [(group, group["lr"]) for group in groups]
         self.device = self._fabric.device
 
+    @property
+    def n_optimiser_states(self) -> int:
+        """How many numbers the optimisers keep, once a step was taken."""
+        states = (state for optimiser in self._optimisers for state in optimiser.state.values())
+        return sum(part.numel() for state in states for part in state.values())
+
     def step(self, step: int) -> Tensor:
         """Take the step and return its loss, a scalar on the device; nothing here waits for the device."""
         factor = self.recipe.schedule.factor(step, self.recipe.steps)
