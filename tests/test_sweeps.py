@@ -44,7 +44,7 @@ QUIET = Console(quiet=True)
 
 def sweep_file(tmp_path, **fields):
     path = tmp_path / "sweep.yaml"
-    path.write_text(yaml.safe_dump({"recipe": BASE, **fields}))
+    path.write_text(yaml.safe_dump({"recipe": BASE, **fields}, sort_keys=False))
     return path
 
 

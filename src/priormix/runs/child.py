@@ -62,3 +62,12 @@ class Child:
         if not self.ended():
             self._process.terminate()
             self._process.wait()
+
+
+def train_in_child(folder: str, device: str, threads: int, imports: bool) -> str | None:
+    """What Ray carries out on one of its machines: train, and say why it failed where it did."""
+    child = Child(Path(folder), device, threads, imports)
+    try:
+        return child.reason()
+    finally:
+        child.stop()

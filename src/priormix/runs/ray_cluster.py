@@ -2,13 +2,12 @@
 
 import logging
 import os
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from priormix.errors import PriormixError
 from priormix.runs.backend import Backend, Running
-from priormix.runs.child import Child
+from priormix.runs.child import train_in_child
 from priormix.runs.job import Job, Resources
 
 GIB = 2**30
@@ -106,12 +105,3 @@ class _Task(Running):
 
         ray.cancel(self._reference)
         ray.wait([self._reference], timeout=10)
-
-
-def train_in_child(folder: str, device: str, threads: int, imports: bool) -> str | None:
-    """What Ray carries out on one of its machines: train, and say why it failed where it did."""
-    child = Child(Path(folder), device, threads, imports)
-    try:
-        return child.reason()
-    finally:
-        child.stop()
