@@ -112,7 +112,7 @@ function drawFailed(plot, row, colour, across, x) {
 
 function drawLegend(plot, field, groups, colourOf) {
   if (field === "") return;
-  plot.append(element("text", { x: box.right + 16, y: box.top + 12, "font-weight": 600 }, field.length > 28 ? "…" + field.slice(-27) : field));
+  plot.append(element("text", { x: box.right + 16, y: box.top + 12, "font-weight": 600 }, field.length > 24 ? "…" + field.slice(-23) : field));
   groups.forEach((group, k) => {
     const at = box.top + 34 + 20 * k;
     plot.append(element("circle", { cx: box.right + 21, cy: at - 4, r: 4.5, fill: colourOf(group) }));
@@ -140,7 +140,7 @@ function draw() {
 }
 
 function offer(id, names, chosen) {
-  for (const name of names) control(id).append(new Option(name === "" ? "one" : name, name, name === chosen, name === chosen));
+  for (const name of names) control(id).append(new Option(name === "" ? "one for all" : name, name, name === chosen, name === chosen));
 }
 
 const measured = sweep.metrics.filter((metric) => sweep.rows.some((row) => row[metric] !== null));
