@@ -26,8 +26,10 @@ def read_columns(path: Path, needed: Mapping[str, type[pl.DataType]]) -> pl.Data
         table = pl.read_parquet(path.read_bytes())
     except FileNotFoundError:
         raise PriormixError(f"{path}: no such results table") from None
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise PriormixError(f"{path}: damaged or not a Parquet file ({error})") from error
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise PriormixError(
+            f"{path}: damaged or not a Parquet file ({' '.join(str(error).split())})"
+        ) from error
     if any(table.schema.get(name) != kind for name, kind in needed.items()):
         raise PriormixError(f"{path}: has columns {table.columns}, a results table has {list(needed)}")
     return table

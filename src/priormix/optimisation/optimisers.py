@@ -57,15 +57,18 @@ class Muon(Optimiser):
         matrices = _backbone_matrices(network)
         owned = {id(matrix) for matrix in matrices}
         others = [parameter for parameter in network.parameters() if id(parameter) not in owned]
-        muon = BatchedMuon(
-            matrices, lr=self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay
-        )
         adam = optim.AdamW(
             others,
             lr=self.adam_learning_rate,
             betas=self.adam_betas,
             weight_decay=self.weight_decay,
             fused=True,
+        )
+        # a backbone of somebody else's may have no linear layers
+        if not matrices:
+            return [adam]
+        muon = BatchedMuon(
+            matrices, lr=self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay
         )
         return [muon, adam]
 

@@ -4,11 +4,13 @@ from priormix.training.loop import train
 from priormix.training.plan import Plan, plan, training_flops
 from priormix.training.reporters import Metrics, ProgressBar, Reporter, TensorBoard, WeightsAndBiases
 from priormix.training.run_directory import RunDirectory
+from priormix.training.saving import Pace
 from priormix.training.stepper import training_batch
 from priormix.training.weights import read_weights, write_weights
 
 __all__ = [
     "Metrics",
+    "Pace",
     "Plan",
     "ProgressBar",
     "Reporter",
