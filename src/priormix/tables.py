@@ -1,6 +1,5 @@
 """Tables on disk: Parquet, whole or not at all."""
 
-from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 
@@ -17,8 +16,8 @@ def write_table(path: Path, table: pl.DataFrame) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def read_columns(path: Path, needed: Mapping[str, type[pl.DataType]]) -> pl.DataFrame:
-    """Read a results table that has at least the columns needed, of these types.
+def read_columns(path: Path, like: pl.DataFrame) -> pl.DataFrame:
+    """Read a results table that has at least the columns of `like`, of its types.
 
     Raises PriormixError where it is missing, damaged or lacks one.
     """
@@ -30,6 +29,6 @@ def read_columns(path: Path, needed: Mapping[str, type[pl.DataType]]) -> pl.Data
         raise PriormixError(
             f"{path}: damaged or not a Parquet file ({' '.join(str(error).split())})"
         ) from error
-    if any(table.schema.get(name) != kind for name, kind in needed.items()):
-        raise PriormixError(f"{path}: has columns {table.columns}, a results table has {list(needed)}")
+    if any(table.schema.get(name) != kind for name, kind in like.schema.items()):
+        raise PriormixError(f"{path}: has columns {table.columns}, a results table has {like.columns}")
     return table

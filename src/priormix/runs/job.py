@@ -17,7 +17,7 @@ class Resources(Frozen):
     """
 
     cpus: PositiveInt = 1
-    gpus: Annotated[float, Field(ge=0)] = 0
+    gpus: Annotated[float, Field(ge=0)] = 0.0
     memory: PositiveFloat | None = None
 
     @field_validator("gpus")

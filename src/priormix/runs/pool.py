@@ -55,7 +55,7 @@ def unfinished(jobs: Sequence[Job]) -> list[Job]:
     return [job for job in distinct.values() if not RunDirectory(job.folder, job.recipe).finished]
 
 
-def _cost(job: Job) -> float:
+def _cost(job: Job) -> int:
     recipe = job.recipe
     return recipe.steps * recipe.batch * recipe.n_points * recipe.network.backbone.width
 

@@ -67,7 +67,7 @@ def fitting(resources: Resources) -> int:
     offers = {"cpus": float(os.cpu_count() or 1), "gpus": float(len(visible_cards())), "memory": _memory()}
     fits = []
     for name, offered in offers.items():
-        asked = getattr(resources, name)
+        asked = float(getattr(resources, name) or 0)
         if asked and asked > offered:
             raise PriormixError(f"resources.{name}: a run asks for {asked:g}, this machine has {offered:g}")
         if asked:

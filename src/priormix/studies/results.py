@@ -55,7 +55,7 @@ def to_table(rows: Iterable[Row]) -> pl.DataFrame:
 
 def read_table(path: Path) -> pl.DataFrame:
     """Read a study's table; raises PriormixError where it is missing, damaged or has other columns."""
-    table = read_columns(path, SCHEMA)
+    table = read_columns(path, pl.DataFrame(schema=SCHEMA))
     if table.columns != list(SCHEMA):
         raise PriormixError(f"{path}: has columns {table.columns}, a results table has {list(SCHEMA)}")
     return table

@@ -83,4 +83,4 @@ def write_results(folder: Path, table: pl.DataFrame) -> None:
 
 def read_results(folder: Path) -> pl.DataFrame:
     """Read a sweep's table; raises PriormixError where it is missing, damaged or lacks a column."""
-    return read_columns(folder / TABLE, ENDINGS)
+    return read_columns(folder / TABLE, pl.DataFrame(schema=ENDINGS))
