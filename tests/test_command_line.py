@@ -68,7 +68,7 @@ def _read(terminal):
 def recipe(tmp_path):
     path = tmp_path / "recipe.yaml"
     backbone = {"kind": "transformer", "layers": 1, "heads": 1, "width": 8}
-    fields = {"mixture": {"kind": "dense_linear", "dim": 2}, "n_points": 5, "steps": 200, "batch": 4}
+    fields = {"mixture": {"kind": "dense_linear", "dim": 2}, "n_points": 5, "steps": 6, "batch": 4}
     path.write_text(yaml.safe_dump({**fields, "network": {"backbone": backbone}}))
     return path
 

@@ -16,7 +16,6 @@ from priormix.functions import FunctionClass
 from priormix.models import NetworkPredictor
 from priormix.posterior import bayes
 from priormix.predictors import ClassicalPredictor, Prediction, Predictor
-from priormix.predictors.queries import predict_at
 from priormix.zoo import OutsidePretraining, PretrainedNetwork, load, pretraining_range
 
 
@@ -109,18 +108,19 @@ class InContextRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             reach = pretraining_range(self.predictor_.recipe)
             _warn(reach.beyond_in_inputs(torch.from_numpy(X)))
         answer = self._at(X)
-        mean = answer.mean[:, 0].numpy()
+        mean = answer.mean[0].numpy()
         if not return_std:
             return mean
         if answer.variance is None:
             raise PriormixError(
                 f"return_std: {type(self.predictor_).__name__} predicts no variance; exact Bayes does"
             )
-        return mean, answer.variance[:, 0].clamp(min=0).sqrt().numpy()
+        return mean, answer.variance[0].clamp(min=0).sqrt().numpy()
 
     def _at(self, queries: Any) -> Prediction:
         xs, ys = torch.from_numpy(self.X_), torch.from_numpy(self.y_)
-        return predict_at(self.predictor_, xs, ys, torch.from_numpy(queries).to(xs.dtype))
+        predictor: Predictor = self.predictor_
+        return predictor.predict_at(xs[None], ys[None], torch.from_numpy(queries).to(xs.dtype)[None])
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()

@@ -190,6 +190,43 @@ def evaluate(
     stdout.print(table)
 
 
+@app.command(epilog="Example: priormix explore results/quick --model runs/mine")
+def explore(
+    results: Annotated[
+        Path | None, typer.Argument(help="Folder of a study, with its results.parquet; none needed.")
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A network of one input, by name or folder; may be given several times."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 5006,
+    address: Annotated[
+        str, typer.Option(help="Where to listen; only this machine by default.")
+    ] = "127.0.0.1",
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Put points on a plane in the browser, and see what models and exact Bayes make of them."""
+    from priormix.explorer import require_extra
+
+    require_extra()
+    from priormix.explorer.models import load_models, shipped_models
+    from priormix.explorer.server import serve
+    from priormix.studies.results import pool_seeds, read_table
+
+    table = None if results is None else pool_seeds(read_table(results / "results.parquet"))
+    models = load_models(model) if model else shipped_models()
+    if not models:
+        stderr.print("priormix: no trained network is shown; give one with --model", highlight=False)
+    serve(
+        models,
+        table,
+        address=address,
+        port=port,
+        announce=lambda url: print(f"explorer: {url}", flush=True),
+        open_browser=browser,
+    )
+
+
 @app.command(epilog="Example: priormix schema > recipe.schema.json")
 def schema() -> None:
     """Print the JSON schema of a recipe, for editors that complete and check YAML."""

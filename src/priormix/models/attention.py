@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -47,3 +47,21 @@ class _ShortAttention(torch.autograd.Function):
         by_score = by_weight.mul_(weights)
         by_score = by_score.addcmul_(weights, by_score.sum(2, keepdim=True), value=-1)
         return torch.bmm(by_score, keys), torch.bmm(by_score.mT, queries), torch.bmm(weights.mT, gradient)
+
+
+def branching_attention(
+    queries: Float[Tensor, "B H S E"],
+    keys: Float[Tensor, "B H S E"],
+    values: Float[Tensor, "B H S E"],
+    visible: Bool[Tensor, "S S"],
+) -> Float[Tensor, "B H S E"]:
+    """Softmax attention in which token i sees token j where visible[i, j]."""
+    return functional.scaled_dot_product_attention(queries, keys, values, attn_mask=visible)
+
+
+def branching_sight(n_context: int, n_last: int, device: torch.device) -> Bool[Tensor, "S S"]:
+    """A context sees its past; each of the last tokens sees the context and itself."""
+    n_tokens = n_context + n_last
+    visible = torch.ones(n_tokens, n_tokens, dtype=torch.bool, device=device).tril()
+    visible[n_context:, n_context:] = torch.eye(n_last, dtype=torch.bool, device=device)
+    return visible

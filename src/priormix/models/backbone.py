@@ -3,7 +3,8 @@
 from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar
 
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from priormix.kinds import Family, Kind, OfKind
 
@@ -20,3 +21,13 @@ class Backbone(Kind, ABC):
 
 
 AnyBackbone = Annotated[Backbone, OfKind()]
+
+
+class Branching(nn.Module, ABC):
+    """A module that can also take many tokens for the place after a sequence, beside each other."""
+
+    @abstractmethod
+    def branches(
+        self, context: Float[Tensor, "B S W"], last: Float[Tensor, "B Q W"]
+    ) -> Float[Tensor, "B Q W"]:
+        """The states (B, Q, W) of Q last tokens after the context, each as if the others were not there."""

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from priormix.errors import PriormixError
 from priormix.kinds import Frozen
-from priormix.models.backbone import AnyBackbone
+from priormix.models.backbone import AnyBackbone, Branching
 from priormix.models.layouts import LAYOUTS, LayoutName
 from priormix.models.transformer import Transformer
+from priormix.predictors.base import one_prompt_a_query
 
 
 class Network(Frozen):
@@ -53,11 +54,33 @@ class InContextNetwork(nn.Module):
 
     def forward(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
         """Predictions of f(x_t), (B, T); raises PriormixError for inputs of another dimension."""
-        if xs.shape[2] != self.dim:
-            raise PriormixError(f"the network reads inputs with {self.dim} coordinates, got {xs.shape[2]}")
+        self._check(xs)
         states = self.read_in(self.layout.tokens(xs, ys))
         predicted: Tensor = self.read_out(self.layout.predicting(self.backbone(states)))
         return predicted[..., 0]
+
+    def at_queries(
+        self, xs: Float[Tensor, "B K D"], ys: Float[Tensor, "B K"], queries: Float[Tensor, "B Q D"]
+    ) -> Float[Tensor, "B Q"]:
+        """Predictions of f at Q queries of every context, (B, Q), each as if it alone came next.
+
+        A backbone that can branch reads the context once for all of them; others read it for every query.
+        Raises PriormixError for inputs of another dimension.
+        """
+        self._check(queries)
+        tokens = self.read_in(self.layout.tokens(*one_prompt_a_query(xs, ys, queries)))
+        if isinstance(self.backbone, Branching):
+            # a token that predicts comes last in both layouts
+            last = tokens[:, -1].reshape(*queries.shape[:2], -1)
+            states = self.backbone.branches(tokens[:: queries.shape[1], :-1], last)
+        else:
+            states = self.backbone(tokens)[:, -1].reshape(*queries.shape[:2], -1)
+        predicted: Tensor = self.read_out(states)
+        return predicted[..., 0]
+
+    def _check(self, xs: Float[Tensor, "B T D"]) -> None:
+        if xs.shape[2] != self.dim:
+            raise PriormixError(f"the network reads inputs with {self.dim} coordinates, got {xs.shape[2]}")
 
     @property
     def n_parameters(self) -> int:

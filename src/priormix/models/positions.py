@@ -4,7 +4,7 @@ from math import log
 from typing import Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 PositionsName = Literal["sine", "learned", "rotary", "none"]
@@ -17,11 +17,14 @@ def sine_table(n_tokens: int, width: int, device: torch.device) -> Float[Tensor,
 
 
 def rotate(
-    queries: Float[Tensor, "B H S E"], keys: Float[Tensor, "B H S E"]
+    queries: Float[Tensor, "B H S E"],
+    keys: Float[Tensor, "B H S E"],
+    places: Int[Tensor, " S"] | None = None,
 ) -> tuple[Float[Tensor, "B H S E"], Float[Tensor, "B H S E"]]:
-    """Rotate queries and keys by angles that grow with their place [su2021]."""
+    """Rotate queries and keys by angles that grow with their place [su2021]: 0, 1, ... or the given ones."""
     n_tokens, half = queries.shape[2], queries.shape[3] // 2
     angles = _angles(n_tokens, half, queries.device)
+    angles = angles if places is None else angles[places]
     cosines, sines = angles.cos().to(queries.dtype), angles.sin().to(queries.dtype)
     return _rotated(queries, cosines, sines), _rotated(keys, cosines, sines)
 

@@ -1,16 +1,16 @@
 """The decoder-only transformer."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
 from priormix.errors import PriormixError
-from priormix.models.attention import causal_attention
-from priormix.models.backbone import Backbone
+from priormix.models.attention import branching_attention, branching_sight, causal_attention
+from priormix.models.backbone import Backbone, Branching
 from priormix.models.positions import PositionsName, rotate, sine_table
 
 ActivationName = Literal["gelu", "relu"]
@@ -46,7 +46,14 @@ class Transformer(Backbone):
         return _Stack(self, max_tokens)
 
 
-class _Stack(nn.Module):
+class _Tree(NamedTuple):
+    """Tokens that branch at their end: the place of each, and which ones it sees."""
+
+    places: Int[Tensor, " S"]
+    visible: Bool[Tensor, "S S"]
+
+
+class _Stack(Branching):
     def __init__(self, config: Transformer, max_tokens: int) -> None:
         super().__init__()
         self.positions = config.positions
@@ -56,16 +63,34 @@ class _Stack(nn.Module):
             self.table = nn.Parameter(0.02 * torch.randn(max_tokens, config.width))
 
     def forward(self, states: Float[Tensor, "B S W"]) -> Float[Tensor, "B S W"]:
-        if self.positions == "sine":
-            states = states + sine_table(states.shape[1], states.shape[2], states.device)
-        if self.positions == "learned":
-            states = states + self._learned(states.shape[1])
+        return self._through(states, states.shape[1], None)
+
+    def branches(
+        self, context: Float[Tensor, "B S W"], last: Float[Tensor, "B Q W"]
+    ) -> Float[Tensor, "B Q W"]:
+        """The states (B, Q, W) of Q last tokens after the context, each as if the others were not there."""
+        n_context, n_last = context.shape[1], last.shape[1]
+        places = torch.arange(n_context + n_last, device=last.device).clamp(max=n_context)
+        tree = _Tree(places, branching_sight(n_context, n_last, last.device))
+        return self._through(torch.cat([context, last], 1), n_context + 1, tree)[:, n_context:]
+
+    def _through(
+        self, states: Float[Tensor, "B S W"], n_places: int, tree: _Tree | None
+    ) -> Float[Tensor, "B S W"]:
+        table = self._positions(n_places, states)
+        if table is not None:
+            states = states + (table if tree is None else table[tree.places])
         # with tokens first in memory attention needs no copies
         states = states.transpose(0, 1).contiguous()
         for block in self.blocks:
-            states = block(states)
+            states = block(states, tree)
         normed: Tensor = self.norm(states.transpose(0, 1))
         return normed
+
+    def _positions(self, n_places: int, like: Float[Tensor, "B S W"]) -> Float[Tensor, "P W"] | None:
+        if self.positions == "sine":
+            return sine_table(n_places, like.shape[2], like.device)
+        return self._learned(n_places) if self.positions == "learned" else None
 
     def _learned(self, n_tokens: int) -> Float[Tensor, "S W"]:
         if n_tokens > self.table.shape[0]:
@@ -96,18 +121,22 @@ class _Block(nn.Module):
             # every block starts as the identity, which learns faster here than any scaled start
             nn.init.zeros_(last.weight)
 
-    def forward(self, states: Float[Tensor, "S B W"]) -> Float[Tensor, "S B W"]:
-        states = states + self._attend(self.attention_norm(states))
+    def forward(self, states: Float[Tensor, "S B W"], tree: _Tree | None) -> Float[Tensor, "S B W"]:
+        states = states + self._attend(self.attention_norm(states), tree)
         change: Tensor = self.mlp_out(self.activation(self.mlp_in(self.mlp_norm(states))))
         return states + change
 
-    def _attend(self, states: Float[Tensor, "S B W"]) -> Float[Tensor, "S B W"]:
+    def _attend(self, states: Float[Tensor, "S B W"], tree: _Tree | None) -> Float[Tensor, "S B W"]:
         n_tokens, batch, width = states.shape
         # queries, keys and values stand side by side, head by head
         joint = self.attention_in(states).view(n_tokens, batch, self.heads, 3, width // self.heads)
         queries, keys, values = joint.permute(3, 1, 2, 0, 4).unbind()
         if self.rotary:
-            queries, keys = rotate(queries, keys)
-        mixed = causal_attention(queries, keys, values)
+            queries, keys = rotate(queries, keys, None if tree is None else tree.places)
+        mixed = (
+            causal_attention(queries, keys, values)
+            if tree is None
+            else branching_attention(queries, keys, values, tree.visible)
+        )
         out: Tensor = self.attention_out(mixed.permute(2, 0, 1, 3).reshape(n_tokens, batch, width))
         return out

@@ -14,7 +14,7 @@ from priormix.errors import PriormixError
 from priormix.functions import FunctionClass
 from priormix.posterior.evidence import Evidence
 from priormix.posterior.stand_ins import stand_in
-from priormix.predictors.base import ClassicalPredictor, Prediction, Predictor
+from priormix.predictors.base import ClassicalPredictor, Prediction, Predictor, one_prompt_a_query
 
 # float64 numbers in one array of prompts worked on together: what a processor's cache holds a few of,
 # and what keeps a graphics card busy
@@ -43,6 +43,32 @@ class Posterior:
         return self.mean, self.variance, self.evidence.increments(), self.log_component
 
 
+@dataclass(frozen=True)
+class Answers:
+    """What a class says of Q queries of each of B contexts, in float64.
+
+    Attributes:
+        mean: posterior mean of f at the queries, (B, Q).
+        variance: posterior variance of f at the queries, (B, Q).
+        evidence: evidence of the labels of the context, each field (B,).
+        log_component: log probability of each of the C innermost classes, (B, C).
+        parts: what each part of a mixture says alone.
+    """
+
+    mean: Float[Tensor, "B Q"]
+    variance: Float[Tensor, "B Q"]
+    evidence: Evidence
+    log_component: Float[Tensor, "B C"]
+    parts: tuple["Answers", ...] = ()
+
+    def innermost(self) -> Iterator["Answers"]:
+        """What each innermost class says alone, in the order of log_component."""
+        if not self.parts:
+            yield self
+        for part in self.parts:
+            yield from part.innermost()
+
+
 class PosteriorPredictor(Predictor):
     """Predicts with the exact posterior of a function class and label noise of a known size."""
 
@@ -56,6 +82,48 @@ class PosteriorPredictor(Predictor):
     def posterior(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"], tolerance: float) -> Posterior:
         """The posterior for float64 prompts whose labels are exact to a relative `tolerance`."""
 
+    def answers(
+        self,
+        xs: Float[Tensor, "B K D"],
+        ys: Float[Tensor, "B K"],
+        queries: Float[Tensor, "B Q D"],
+        tolerance: float,
+    ) -> Answers:
+        """The posterior at many queries of float64 contexts, here with a prompt for every query."""
+        batch, n_queries, _ = queries.shape
+        found = self.posterior(*one_prompt_a_query(xs, ys, queries), tolerance)
+        # the label of a query comes last, and the evidence before it is that of the context
+        evidence = Evidence(*(part[::n_queries, -2] for part in found.evidence.fields()))
+        mean, variance = (part[:, -1].reshape(batch, n_queries) for part in (found.mean, found.variance))
+        return Answers(mean, variance, evidence, found.log_component[::n_queries, -1])
+
+    def predict_at(
+        self, xs: Float[Tensor, "B K D"], ys: Float[Tensor, "B K"], queries: Float[Tensor, "B Q D"]
+    ) -> Prediction:
+        """Mean, variance and log_component (B, Q, C) at Q queries of every context of K points.
+
+        The same as `predict` with each query as the point after its context, up to rounding. What a
+        context says of an unknown frequency is worked out once for all of its queries where there is
+        label noise.
+
+        Raises:
+            ValueError: xs, ys or queries of another shape than (B, K, dim), (B, K) and (B, Q, dim).
+        """
+        self._check(xs, ys)
+        if queries.ndim != 3 or queries.shape[2] != self.dim or len(queries) != len(xs):
+            expected = f"({len(xs)}, Q, {self.dim})"
+            raise ValueError(f"queries has shape {tuple(queries.shape)}, expected {expected}")
+        device = _device_with_float64(xs)
+        exact_xs, exact_ys = xs.to(device, torch.float64), ys.to(device, torch.float64)
+        tolerance = _tolerance(xs.dtype, ys.dtype)
+        width = max(1, _numbers(device) // self.state_size)
+        pieces = torch.split(queries.to(device, torch.float64), width, dim=1)
+        with _one_thread() if width > 1 else nullcontext():
+            found = [self.answers(exact_xs, exact_ys, piece, tolerance) for piece in pieces]
+        mean, variance = (torch.cat([getattr(a, name) for a in found], 1) for name in ("mean", "variance"))
+        log_component = found[0].log_component[:, None].expand(-1, queries.shape[1], -1)
+        return Prediction(mean.to(ys), variance.to(ys), None, log_component.to(ys))
+
     def predict(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Prediction:
         """Mean, variance, log_density and log_component (B, T, C) of all prefixes of all prompts.
 
@@ -68,11 +136,9 @@ class PosteriorPredictor(Predictor):
             ValueError: xs or ys of another shape than (B, T, dim) and (B, T).
         """
         self._check(xs, ys)
-        # MPS has no float64
-        device = torch.device("cpu") if xs.device.type == "mps" else xs.device
+        device = _device_with_float64(xs)
         tolerance = _tolerance(xs.dtype, ys.dtype)
-        numbers = _CPU_NUMBERS if device.type == "cpu" else _DEVICE_NUMBERS
-        rows = max(1, numbers // self.state_size)
+        rows = max(1, _numbers(device) // self.state_size)
         exact_xs, exact_ys = (torch.split(part.to(device, torch.float64), rows) for part in (xs, ys))
         with _one_thread() if rows > 1 else nullcontext():
             groups = [
@@ -100,6 +166,15 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def _device_with_float64(like: Tensor) -> torch.device:
+    # MPS has none
+    return torch.device("cpu") if like.device.type == "mps" else like.device
+
+
+def _numbers(device: torch.device) -> int:
+    return _CPU_NUMBERS if device.type == "cpu" else _DEVICE_NUMBERS
 
 
 def _tolerance(*dtypes: torch.dtype) -> float:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from priormix.errors import PriormixError
 from priormix.functions import Combination, FunctionClass, Sinusoid
-from priormix.posterior.base import Posterior, PosteriorPredictor, exact_for, exact_predictor
+from priormix.posterior.base import Answers, Posterior, PosteriorPredictor, exact_for, exact_predictor
 from priormix.posterior.evidence import Evidence
 from priormix.posterior.frequency import FrequencyPosterior
 from priormix.posterior.gaussian_sum import GaussianSumPosterior
@@ -29,6 +29,18 @@ class SumPosterior(PosteriorPredictor):
         """The posterior for float64 prompts whose labels are exact to a relative `tolerance`."""
         found = self._mixture.posterior(xs, ys, tolerance)
         return Posterior(found.mean, found.variance, found.evidence, torch.zeros_like(ys)[..., None])
+
+    def answers(
+        self,
+        xs: Float[Tensor, "B K D"],
+        ys: Float[Tensor, "B K"],
+        queries: Float[Tensor, "B Q D"],
+        tolerance: float,
+    ) -> Answers:
+        """The posterior at many queries of float64 contexts."""
+        found = self._mixture.answers(xs, ys, queries, tolerance)
+        alone = torch.zeros_like(found.mean[:, :1])
+        return Answers(found.mean, found.variance, found.evidence, alone)
 
 
 class ScaledPosterior(PosteriorPredictor):

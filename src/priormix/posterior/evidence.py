@@ -33,6 +33,10 @@ class Evidence:
     point_masses: Int[Tensor, "*batch B"]
     log_density: Float[Tensor, "*batch B"]
 
+    def fields(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The three fields in their order."""
+        return self.misfit, self.point_masses, self.log_density
+
     @classmethod
     def stack(cls, *parts: "Evidence", dim: int) -> "Evidence":
         """Evidence with one more dimension, which runs over the parts."""

@@ -6,14 +6,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from priormix.posterior.base import Posterior, PosteriorPredictor
+from priormix.posterior.base import Answers, Posterior, PosteriorPredictor
+from priormix.posterior.evidence import Evidence, total_moments
 from priormix.posterior.few_points import Repeats, few_points
 from priormix.posterior.hypotheses import GammaFrequency, Hypotheses, Wave
 from priormix.posterior.likelihood import NoisyLikelihood
 from priormix.posterior.modes import from_modes
-from priormix.posterior.quadrature import integrate
+from priormix.posterior.quadrature import integrate, resolving_nodes
 from priormix.posterior.table import Table
-from priormix.posterior.waves import FreeWave, Points, Problem, Queries
+from priormix.posterior.waves import FreeWave, Points, Problem, Queries, Rows, refinement_factors
 
 
 class FrequencyPosterior(PosteriorPredictor):
@@ -65,6 +66,49 @@ class FrequencyPosterior(PosteriorPredictor):
             few_points(problem, repeats, table)
             from_modes(problem, repeats, table)
         return table.posterior()
+
+    def answers(
+        self,
+        xs: Float[Tensor, "B K D"],
+        ys: Float[Tensor, "B K"],
+        queries: Float[Tensor, "B Q D"],
+        tolerance: float,
+    ) -> Answers:
+        """The posterior at many queries of float64 contexts; with noise each context is integrated once."""
+        if self.noise_std == 0:
+            return super().answers(xs, ys, queries, tolerance)
+        contexts = zip(xs.split(1), ys.split(1), queries.split(1), strict=True)
+        each = [self._answers(x, y, asked, tolerance) for x, y, asked in contexts]
+        mean, variance, log_density = (torch.stack(part) for part in zip(*each, strict=True))
+        zero = torch.zeros_like(log_density)
+        return Answers(mean, variance, Evidence(zero, zero.long(), log_density), zero[:, None])
+
+    def _answers(
+        self,
+        xs: Float[Tensor, "1 K D"],
+        ys: Float[Tensor, "1 K"],
+        queries: Float[Tensor, "1 Q D"],
+        tolerance: float,
+    ) -> tuple[Float[Tensor, " Q"], Float[Tensor, " Q"], Float[Tensor, ""]]:
+        """Mean and variance at the queries of one context, and the log density of its labels."""
+        points = self.problem(xs, ys, tolerance).points
+        asked = self.problem(queries, torch.zeros_like(queries[..., 0]), tolerance)
+        likelihood = NoisyLikelihood(
+            points, Queries.after(points), self.wave, self.noise_std, self.has_feature
+        )
+        factor = int(refinement_factors(torch.cat([points.x, asked.points.x])).max())
+        whole = Rows(torch.tensor([0], device=xs.device), torch.tensor([len(points)], device=xs.device))
+        n_panels = self.wave.panels(factor * self.refinement)
+        row, frequency, weight = resolving_nodes(likelihood, whole, self.wave.highest, n_panels)
+        log_density, means, variances = likelihood.across(
+            whole[row], frequency, asked.points.x[:, 0], asked.points.feature[:, 0]
+        )
+        log_mass = log_density + weight.log()
+        total = log_mass.flatten().logsumexp(0)
+        means, variances = means.flatten(0, 1), variances.flatten(0, 1)
+        log_share = (log_mass - total).flatten()[:, None].expand_as(means)
+        mean, variance = total_moments(log_share, means, variances)
+        return mean + asked.known[:, 0], variance, total
 
     def problem(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"], tolerance: float) -> Problem:
         """The prompts, points first, with what is known taken from the labels."""

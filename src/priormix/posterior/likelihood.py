@@ -34,18 +34,26 @@ class Likelihood(Integrand):
     def _finished(
         self, rows: Rows, frequency: Float[Tensor, "#n q"], fit: "_Fit"
     ) -> tuple[Float[Tensor, "n q"], Float[Tensor, "n q"], Float[Tensor, "n q"]]:
-        wave, noise = self.wave, self.noise_std**2
-        count = rows.count[:, None].to(frequency)
-        constant = (count - 2) * log(self.noise_std) + count * (LOG_2PI / 2)
-        determinant = fit.feature_precision * fit.precision
-        log_density = wave.log_density(frequency) - (fit.square + determinant.log()) / 2 - constant
         x, feature = (
             part[rows.count, rows.prompt][:, None] for part in (self.queries.x, self.queries.feature)
         )
+        return self._log_density(rows, frequency, fit), *self._prediction(frequency, fit, x, feature)
+
+    def _log_density(self, rows: Rows, frequency: Float[Tensor, "#n q"], fit: "_Fit") -> Float[Tensor, "n q"]:
+        count = rows.count[:, None].to(frequency)
+        constant = (count - 2) * log(self.noise_std) + count * (LOG_2PI / 2)
+        determinant = fit.feature_precision * fit.precision
+        return self.wave.log_density(frequency) - (fit.square + determinant.log()) / 2 - constant
+
+    def _prediction(
+        self, frequency: Tensor, fit: "_Fit", x: Tensor, feature: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and variance at queries, which the frequencies and fits are broadcast with."""
         left = (frequency * (2 * pi * x)).cos_() - fit.along * feature
         mean = fit.coefficient * feature + fit.amplitude * left
         by_feature = feature.square() / fit.feature_precision
-        return log_density, mean, noise * (by_feature + wave.amplitude_std**2 * left.square() / fit.precision)
+        by_wave = self.wave.amplitude_std**2 * left.square() / fit.precision
+        return mean, self.noise_std**2 * (by_feature + by_wave)
 
 
 class _Fit(NamedTuple):
@@ -96,7 +104,20 @@ class NoisyLikelihood(Likelihood):
         self, rows: Rows, unknown: Float[Tensor, "n q"]
     ) -> tuple[Float[Tensor, "n q"], Float[Tensor, "n q"], Float[Tensor, "n q"]]:
         """Log density, predictive mean and variance; `rows` hold n contexts, most points first."""
-        return self._fitted(rows, unknown, self._sums(rows, unknown))
+        return self._finished(rows, unknown, self._fit(rows, self._sums(rows, unknown)))
+
+    def across(
+        self,
+        rows: Rows,
+        unknown: Float[Tensor, "n q"],
+        x: Float[Tensor, " Q"],
+        feature: Float[Tensor, " Q"],
+    ) -> tuple[Float[Tensor, "n q"], Float[Tensor, "n q Q"], Float[Tensor, "n q Q"]]:
+        """Log density, and predictive mean and variance at Q queries that all contexts share."""
+        fit = self._fit(rows, self._sums(rows, unknown))
+        wide = _Fit(*(part[..., None] for part in fit))
+        moments = self._prediction(unknown[..., None], wide, x, feature)
+        return self._log_density(rows, unknown, fit), *moments
 
     def over(
         self, rows: Rows, grid: Float[Tensor, " G"]
@@ -112,7 +133,8 @@ class NoisyLikelihood(Likelihood):
                     index = place[count, prompts[chosen]]
                     these = sums.at(chosen)
                     probes = self._probes(rows, index, grid, these)
-                    yield index, self._fitted(rows[index], grid[None], these), probes
+                    fit = self._fit(rows[index], these)
+                    yield index, self._finished(rows[index], grid[None], fit), probes
                 if count < len(self.points):
                     sums.add(grid[None], self._data[:, count, prompts, None], self._has_feature)
 
@@ -134,9 +156,7 @@ class NoisyLikelihood(Likelihood):
         """How far rounding puts log densities off."""
         return _EPSILON * self._square[rows.count, rows.prompt] / self.noise_std**2
 
-    def _fitted(
-        self, rows: Rows, frequency: Float[Tensor, "#n q"], sums: "_Sums"
-    ) -> tuple[Float[Tensor, "n q"], Float[Tensor, "n q"], Float[Tensor, "n q"]]:
+    def _fit(self, rows: Rows, sums: "_Sums") -> _Fit:
         offset, std, noise = self.wave.amplitude_mean, self.wave.amplitude_std, self.noise_std**2
         coefficient, feature_precision, square = (
             part[rows.count, rows.prompt][:, None]
@@ -148,7 +168,7 @@ class NoisyLikelihood(Likelihood):
             product = product - offset * sums.square
         precision = noise + std**2 * sums.square
         amplitude = std**2 * product / precision
-        fit = _Fit(
+        return _Fit(
             coefficient,
             feature_precision,
             sums.along / feature_precision,
@@ -156,7 +176,6 @@ class NoisyLikelihood(Likelihood):
             precision,
             (total - amplitude * product) / noise,
         )
-        return self._finished(rows, frequency, fit)
 
     def _sums(self, rows: Rows, frequency: Float[Tensor, "n q"]) -> "_Sums":
         sums = _Sums.none(frequency)

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from priormix.functions import Mixture
-from priormix.posterior.base import Posterior, PosteriorPredictor, exact_for, exact_predictor
+from priormix.posterior.base import Answers, Posterior, PosteriorPredictor, exact_for, exact_predictor
 from priormix.posterior.evidence import Evidence, total_moments
 
 
@@ -28,14 +28,33 @@ class MixturePosterior(PosteriorPredictor):
     def posterior(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"], tolerance: float) -> Posterior:
         """The posterior for float64 prompts whose labels are exact to a relative `tolerance`."""
         parts = [part.posterior(xs, ys, tolerance) for part in self.parts]
-        log_prior = torch.tensor(self.weights, dtype=xs.dtype, device=xs.device).log()
-        candidates = Evidence.stack(*(part.evidence for part in parts), dim=0)
-        evidence, log_weights = candidates.average(log_prior)
+        evidence, log_weights = self._weighed(xs, *(part.evidence for part in parts))
         before = log_weights[..., :-1]
         means = torch.stack([part.mean for part in parts])
         variances = torch.stack([part.variance for part in parts])
         within = [part.log_component + log[..., None] for part, log in zip(parts, before, strict=True)]
         return Posterior(*total_moments(before, means, variances), evidence, torch.cat(within, -1))
+
+    def answers(
+        self,
+        xs: Float[Tensor, "B K D"],
+        ys: Float[Tensor, "B K"],
+        queries: Float[Tensor, "B Q D"],
+        tolerance: float,
+    ) -> Answers:
+        """The posterior at many queries of float64 contexts: that of every part, weighed once."""
+        parts = [part.answers(xs, ys, queries, tolerance) for part in self.parts]
+        evidence, log_weights = self._weighed(xs, *(part.evidence for part in parts))
+        means = torch.stack([part.mean for part in parts])
+        variances = torch.stack([part.variance for part in parts])
+        within = [part.log_component + log[:, None] for part, log in zip(parts, log_weights, strict=True)]
+        moments = total_moments(log_weights[..., None].expand_as(means), means, variances)
+        return Answers(*moments, evidence, torch.cat(within, -1), tuple(parts))
+
+    def _weighed(self, like: Tensor, *evidence: Evidence) -> tuple[Evidence, Tensor]:
+        """Evidence of the mixture, and the log posterior probability of each part."""
+        log_prior = torch.tensor(self.weights, dtype=like.dtype, device=like.device).log()
+        return Evidence.stack(*evidence, dim=0).average(log_prior)
 
 
 @exact_for(Mixture)

@@ -20,6 +20,8 @@ _ERROR = 1e-9
 _BELOW = 25.0
 # what an interpolated log density may exceed those at the nodes by, and how far a drop is followed
 _DEPTH = 60.0
+# so many nats below the top no panel of 2**19 counts
+_NOTHING = 45.0
 _CHUNK = 2048
 
 
@@ -60,6 +62,7 @@ class _Panels(NamedTuple):
 
     row: Int[Tensor, " n"]
     low: Float[Tensor, " n"]
+    width: Float[Tensor, " n"]
     scale: Float[Tensor, " n"]
     # where the density is `scale`
     place: Float[Tensor, " n"]
@@ -87,6 +90,37 @@ def integrate(
     Every panel holds a Gauss-Legendre rule. It is split in four while a finer rule on the interpolated
     log density differs, or while the density may peak between its nodes, as narrow peaks do.
     """
+    return _moments(_resolved(integrand, rows, highest, n_panels), len(rows))
+
+
+class Nodes(NamedTuple):
+    """Nodes where the density is not nothing, panel by panel, and the weights of the rule at them.
+
+    Attributes:
+        row: the context of each panel, most points first.
+        unknown: the nodes.
+        weight: what a value at each node counts in an integral.
+    """
+
+    row: Int[Tensor, " n"]
+    unknown: Float[Tensor, "n q"]
+    weight: Float[Tensor, "n q"]
+
+
+def resolving_nodes(integrand: Integrand, rows: Rows, highest: float, n_panels: int) -> Nodes:
+    """The nodes that `integrate` ends with, for integrals over the same density of other things."""
+    panels = _resolved(integrand, rows, highest, n_panels)
+    lowest = torch.full((len(rows),), -torch.inf, dtype=panels.scale.dtype, device=panels.scale.device)
+    top = lowest.scatter_reduce(0, panels.row, panels.scale, "amax")
+    there = (panels.scale > top[panels.row] - _NOTHING).nonzero()[:, 0]
+    there = there[panels.row[there].argsort(stable=True)]
+    nodes, weights = (part.to(panels.low) for part in _RULE[:2])
+    low, width = panels.low[there, None], panels.width[there, None]
+    return Nodes(panels.row[there], low + width * nodes, width * weights)
+
+
+def _resolved(integrand: Integrand, rows: Rows, highest: float, n_panels: int) -> _Panels:
+    """The panels that need no more splitting."""
     device, n_rows = rows.prompt.device, len(rows)
     top = torch.full((n_rows,), -torch.inf, dtype=torch.float64, device=device)
     total = torch.zeros_like(top)
@@ -121,7 +155,7 @@ def integrate(
         seen = seen.where((place >= children) & (place < children + width), -torch.inf)
         panels = _at(integrand, rows, row[parents].repeat_interleave(_CHILDREN), children, width)
         seen, place = seen.maximum(panels.scale), place.where(seen > panels.scale, panels.place)
-    return _moments(_Panels.joined(*kept), n_rows)
+    return _Panels.joined(*kept)
 
 
 def _everywhere(
@@ -209,6 +243,7 @@ def _integrals(
     return _Panels(
         row,
         low,
+        torch.full_like(low, width),
         scale,
         low + width * nodes[best],
         whole,

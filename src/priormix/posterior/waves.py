@@ -70,7 +70,8 @@ class Queries:
     @classmethod
     def after(cls, points: Points) -> "Queries":
         """Every point is asked for once those before it are known."""
-        return cls(*(torch.cat([part, torch.zeros_like(part[:1])]) for part in (points.x, points.feature)))
+        parts = (points.x, points.feature)
+        return cls(*(torch.cat([part, part.new_zeros(1, part.shape[1])]) for part in parts))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from priormix.measure import Scenario
 from priormix.posterior import bayes
 from priormix.predictors import FeatureLeastSquares, line_and_cosine
 from priormix.predictors.base import Predictor
-from priormix.predictors.queries import predict_at
 from priormix.recipe import Recipe
 from priormix.streams import generator as stream
 from priormix.studies.catalogue import curve_models, line
@@ -126,7 +125,7 @@ def _panel(bench: Bench, panel: Panel, n_examples: int) -> Iterator[Row]:
             Combination(parts=(line(), Sinusoid()), weights=panel.functions.weights)
         )
     for model, predictor in {**bench.models, **exact}.items():
-        predicted = predict_at(predictor, prompts.xs[0], prompts.ys[0], grid[:, None]).mean[:, 0]
+        predicted = predictor.predict_at(prompts.xs, prompts.ys, grid[None, :, None]).mean[0]
         yield from _points(model, panel, n_examples, "prediction", grid, predicted)
 
 
