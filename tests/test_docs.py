@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from predictor_contract import gaussian_prompts
 from priormix import cli
 from priormix.functions import DenseLinear, FunctionClass, Mixture
 from priormix.recipe import parse_recipe
+from priormix.sweeps.sweep import read_sweep
 
 
 def blocks(path, language):
@@ -30,6 +32,17 @@ def test_the_readmes_python_runs(repository, tmp_path, monkeypatch, capsys):
 def test_the_readmes_recipe_is_a_recipe(repository):
     (text,) = blocks(repository / "README.md", "yaml")
     assert parse_recipe(yaml.safe_load(text), "README.md").mixture.n_components == 2
+
+
+def test_the_documented_sweeps_are_sweeps(repository, tmp_path):
+    shutil.copytree(repository / "recipes", tmp_path / "recipes")
+    (tmp_path / "docs").mkdir()
+    sizes = []
+    for text in blocks(repository / "docs" / "sweeps.md", "yaml"):
+        file = tmp_path / "docs" / "sweep.yaml"
+        file.write_text(text)
+        sizes.append(len(read_sweep(file)[1]))
+    assert sizes == [12, 40]
 
 
 def test_the_readmes_commands_exist(repository):

@@ -14,7 +14,8 @@ from priormix.report.style import _STROKES, stroke
 from priormix.studies.figure import Bench
 from priormix.studies.figures import FIGURES
 from priormix.studies.preset import find_preset
-from priormix.studies.results import to_table, write_table
+from priormix.studies.results import to_table
+from priormix.tables import write_table
 from priormix.training.weights import build_network
 
 

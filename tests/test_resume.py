@@ -29,7 +29,7 @@ from interrupted_runs import (
     train_until,
 )
 from priormix.errors import Interrupted, PriormixError
-from priormix.studies.pool import train_all
+from priormix.studies.training import train_all
 from priormix.training import Pace, Reporter, pretraining, train
 
 OFTEN = Pace(steps=7)

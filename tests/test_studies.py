@@ -14,7 +14,8 @@ from priormix.studies.claims import Verdict, verdicts
 from priormix.studies.figure import Bench
 from priormix.studies.figures import FIGURES
 from priormix.studies.preset import find_preset, preset_names
-from priormix.studies.results import SCHEMA, pool_seeds, read_table, to_table, write_table
+from priormix.studies.results import SCHEMA, pool_seeds, read_table, to_table
+from priormix.tables import write_table
 from priormix.training.weights import build_network
 
 

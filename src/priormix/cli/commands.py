@@ -14,7 +14,8 @@ from rich.table import Table
 
 from priormix.cli.bench import bench
 from priormix.cli.interruption import Commands, end_with_parent, terminated
-from priormix.cli.options import AllowImports, AsJson, Device, print_json, print_path, stderr, stdout
+from priormix.cli.options import Address, AllowImports, AsJson, Device, print_json, print_path, stderr, stdout
+from priormix.cli.sweep import sweep
 from priormix.cli.zoo import Source, zoo
 from priormix.errors import PriormixError
 from priormix.kinds import allow_imports
@@ -35,6 +36,7 @@ app.command(
     # what follows the name belongs to the benchmark
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
 )(bench)
+app.command(epilog="Example: priormix sweep widths.yaml --out sweeps/widths --json")(sweep)
 
 
 def main() -> None:
@@ -76,6 +78,7 @@ def reproduce(
     seeds: Annotated[int, typer.Option(min=1, help="Pretraining runs of every model.")] = 1,
     device: Device = "auto",
     out: Annotated[Path, typer.Option(help="Folder for runs, tables and pages.")] = Path("results"),
+    address: Address = None,
     as_json: AsJson = False,
 ) -> None:
     """Pretrain what the study needs, measure it, and draw the report."""
@@ -91,6 +94,7 @@ def reproduce(
         seeds=seeds,
         device=resolve_device(device),
         console=stderr,
+        address=address,
     )
     _print_report(write_report(out / preset), as_json)
 

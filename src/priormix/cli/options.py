@@ -12,6 +12,10 @@ stdout, stderr = Console(), Console(stderr=True)
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of text.")]
+Address = Annotated[
+    str | None,
+    typer.Option(help="A Ray cluster that trains: ray://HOST:10001, or auto for the one on this machine."),
+]
 AllowImports = Annotated[
     bool,
     typer.Option("--allow-imports", help="Let a kind name a class as package.module:Class; runs its code."),

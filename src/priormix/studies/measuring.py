@@ -21,7 +21,8 @@ from priormix.files import make_folder
 from priormix.studies.figure import Bench
 from priormix.studies.figures import FIGURES
 from priormix.studies.preset import Preset
-from priormix.studies.results import read_table, to_table, write_table
+from priormix.studies.results import read_table, to_table
+from priormix.tables import write_table
 
 
 @dataclass(frozen=True)

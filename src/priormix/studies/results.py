@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from io import BytesIO
 from pathlib import Path
 
 import polars as pl
 from scipy.stats import t as student
 
 from priormix.errors import PriormixError
-from priormix.files import write_atomically
+from priormix.tables import read_columns
 
 SCHEMA: dict[str, type[pl.DataType]] = {
     "figure": pl.String,
@@ -54,30 +53,12 @@ def to_table(rows: Iterable[Row]) -> pl.DataFrame:
     return pl.DataFrame([asdict(row) for row in rows], schema=SCHEMA)
 
 
-def write_table(path: Path, table: pl.DataFrame) -> None:
-    """Write a table as Parquet, whole or not at all."""
-    write_atomically(path, _parquet(table))
-
-
 def read_table(path: Path) -> pl.DataFrame:
-    """Read a results table; raises PriormixError where it is missing, damaged or has other columns."""
-    try:
-        table = pl.read_parquet(path.read_bytes())
-    except FileNotFoundError:
-        raise PriormixError(f"{path}: no such results table") from None
-    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise PriormixError(
-            f"{path}: damaged or not a Parquet file ({' '.join(str(error).split())})"
-        ) from error
-    if dict(table.schema) != SCHEMA:
+    """Read a study's table; raises PriormixError where it is missing, damaged or has other columns."""
+    table = read_columns(path, pl.DataFrame(schema=SCHEMA))
+    if table.columns != list(SCHEMA):
         raise PriormixError(f"{path}: has columns {table.columns}, a results table has {list(SCHEMA)}")
     return table
-
-
-def _parquet(table: pl.DataFrame) -> bytes:
-    buffer = BytesIO()
-    table.write_parquet(buffer)
-    return buffer.getvalue()
 
 
 def pool_seeds(table: pl.DataFrame) -> pl.DataFrame:

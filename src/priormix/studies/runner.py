@@ -11,9 +11,9 @@ from priormix.errors import PriormixError
 from priormix.files import sole_writer, write_atomically
 from priormix.studies.figures import FIGURES
 from priormix.studies.measuring import Part, measure_all
-from priormix.studies.pool import train_all
 from priormix.studies.preset import Preset
-from priormix.studies.results import write_table
+from priormix.studies.training import train_all
+from priormix.tables import write_table
 
 
 def run_study(
@@ -24,11 +24,13 @@ def run_study(
     seeds: int = 1,
     device: torch.device,
     console: Console,
+    address: str | None = None,
 ) -> pl.DataFrame:
     """Train and measure what the figures need, and return the study's table.
 
     Networks live in `out/runs/<run_id>`, measurements in `out/<preset>/parts`, the whole table in
-    `out/<preset>/results.parquet`. Whatever is there already and belongs to the same recipes is kept.
+    `out/<preset>/results.parquet`. Whatever is there already and belongs to the same recipes is kept. The
+    Ray cluster at `address` trains where one is given.
 
     Raises PriormixError for figures that the preset does not have, and where the folder is in use or
     cannot be written.
@@ -43,7 +45,7 @@ def run_study(
             for figure in chosen
             for name, recipe in FIGURES[figure].models(preset, seed).items()
         ]
-        train_all(recipes, out / "runs", device, console)
+        train_all(recipes, out / "runs", device, console, address)
         parts = [Part(figure, seed, preset, out) for figure in chosen for seed in range(seeds)]
         table = measure_all(parts, device, console)
         write_table(folder / "results.parquet", table)

@@ -1,0 +1,1 @@
+"""Many runs at once: what to train where, in processes of this machine or on a Ray cluster."""
