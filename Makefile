@@ -4,12 +4,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= results
 
-.PHONY: help setup reproduce test check slow clean
+.PHONY: help setup reproduce test check slow faults clean
 
 help:
 	@echo "make reproduce   set up, pretrain on this machine and draw the report (OUT=results)"
 	@echo "make test        set up, lint, check types and layers, run the tests"
 	@echo "make slow        the slow tests too"
+	@echo "make faults      kill runs, damage files, fill disks, mutate inputs: nothing may be lost (15 minutes)"
 	@echo "make clean       remove the environment and caches; results stay"
 
 setup: .venv/installed
@@ -36,6 +37,9 @@ check: setup
 
 slow: setup
 	$(BIN)/python -m pytest -m "not gpu"
+
+faults: setup
+	OMP_NUM_THREADS=1 $(BIN)/python tests/faults/campaign.py
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist src/*.egg-info

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import yaml
 
-from priormix import cli
+from command_line import in_process, priormix, refuse
 
 RECIPE = {
     "mixture": {"kind": "dense_linear", "dim": 2},
@@ -19,14 +19,6 @@ RECIPE = {
     "steps": 6,
     "batch": 4,
 }
-
-
-def priormix(*arguments, cwd=None):
-    """Run the installed command in a process of its own."""
-    command = [str(Path(sys.executable).with_name("priormix")), *map(str, arguments)]
-    return subprocess.run(
-        command, capture_output=True, text=True, cwd=cwd, stdin=subprocess.DEVNULL, timeout=300
-    )
 
 
 @pytest.fixture
@@ -114,30 +106,6 @@ def test_train_then_evaluate(recipe, tmp_path):
     assert curves["exact Bayes"]["mean"][3] == pytest.approx(0, abs=1e-6)
 
 
-def in_process(capsys, *arguments):
-    """Run a command in this process; returns its status, output and errors."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["priormix", *map(str, arguments)])
-        patch.setenv("COLUMNS", "300")
-        try:
-            cli.main()
-            status = 0
-        except SystemExit as stop:
-            status = stop.code or 0
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
-
-
-def refuse(capsys, *arguments):
-    """A mistake ends with status 2, one line, and no traceback."""
-    status, out, err = in_process(capsys, *arguments)
-    assert status == 2, (status, out, err)
-    assert out == ""
-    assert "Traceback" not in err
-    assert len(err.strip().splitlines()) == 1, err
-    return err
-
-
 def test_the_schema_describes_recipes(capsys):
     _, out, _ = in_process(capsys, "schema")
     assert {"DenseLinear", "Mixture", "Transformer", "Muon"} <= set(json.loads(out)["$defs"])
@@ -220,10 +188,3 @@ def test_a_scenario_file_shifts_what_a_network_is_asked_for(capsys, tmp_path, re
     # one that has been met is known after a single example, where a new one would not be
     assert measured["curves"]["least squares"]["mean"][1] == pytest.approx(0, abs=1e-12)
     assert measured["curves"]["model"]["mean"][1] > 0.1
-
-
-def test_every_command_explains_itself_with_an_example(capsys):
-    for command in ("reproduce", "report", "train", "evaluate", "schema"):
-        status, out, _ = in_process(capsys, command, "--help")
-        assert status == 0
-        assert f"Example: priormix {command}" in out

@@ -34,6 +34,7 @@ def test_the_readmes_recipe_is_a_recipe(repository):
 
 def test_the_readmes_commands_exist(repository):
     known = {command.callback.__name__ for command in cli.app.registered_commands}
+    known |= {group.name for group in cli.app.registered_groups} | {"--install-completion"}
     lines = "\n".join(blocks(repository / "README.md", "bash")).splitlines()
     used = {shlex.split(line, comments=True)[1] for line in lines if line.startswith("priormix ")}
     assert used

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from priormix import predictors
     from priormix.errors import PriormixError
+    from priormix.estimator import InContextRegressor
     from priormix.functions import (
         Combination,
         DecisionTree,
@@ -34,6 +35,7 @@ _HOMES = {
     "DenseLinear": "priormix.functions",
     "FunctionClass": "priormix.functions",
     "GaussianProcess": "priormix.functions",
+    "InContextRegressor": "priormix.estimator",
     "Mixture": "priormix.functions",
     "PriormixError": "priormix.errors",
     "Prompts": "priormix.prompts",
@@ -55,6 +57,7 @@ __all__ = [
     "DenseLinear",
     "FunctionClass",
     "GaussianProcess",
+    "InContextRegressor",
     "Mixture",
     "PriormixError",
     "Prompts",

@@ -14,6 +14,17 @@ class PriormixError(ValueError):
     """
 
 
+class Interrupted(KeyboardInterrupt):
+    """The process was asked to end by a signal, and has saved what it had; the text says how to go on.
+
+    The command line prints the text and exits with status 128 + signum.
+    """
+
+    def __init__(self, text: str, signum: int) -> None:
+        super().__init__(text)
+        self.signum = signum
+
+
 def describe_invalid(source: str, error: ValidationError) -> PriormixError:
     """Turn a validation error into one that names the file, the field, the value and what is allowed."""
     lines = [_describe(detail) for detail in error.errors(include_url=False)]

@@ -7,15 +7,18 @@ path, which runs code and so needs `allow_imports()`.
 """
 
 import importlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+from priormix.errors import PriormixError
 
 K = TypeVar("K", bound="Kind")
 
@@ -54,15 +57,51 @@ class Family:
         """All registered members by kind, in the order in which they were defined."""
         return dict(self._members)
 
+    def kinds(self) -> list[str]:
+        """The kinds of all members, those of installed packages that are not loaded yet included."""
+        return list(dict.fromkeys([*self._members, *(entry.name for entry in self._installed())]))
+
+    def all_members(self) -> "dict[str, type[Kind]]":
+        """All members by kind, for which every installed package is loaded.
+
+        Raises PriormixError that names the package where one cannot be loaded.
+        """
+        try:
+            return {kind: self.find(kind) for kind in self.kinds()}
+        except ValueError as error:
+            raise PriormixError(str(error)) from error
+
     def find(self, kind: str) -> "type[Kind]":
         """The member of that kind; raises ValueError that lists the known kinds."""
         if kind in self._members:
             return self._members[kind]
         if ":" in kind:
             return self._import(kind)
-        for entry in entry_points(group=self.group, name=kind):
-            return self._checked(entry.load(), kind)
-        raise ValueError(f"unknown {self.noun} kind {kind!r}; known: {', '.join(self._members)}")
+        for entry in self._installed():
+            if entry.name == kind:
+                return self._load(entry)
+        raise ValueError(f"unknown {self.noun} kind {kind!r}; known: {', '.join(self.kinds())}")
+
+    def _installed(self) -> EntryPoints:
+        return entry_points(group=self.group)
+
+    def _load(self, entry: EntryPoint) -> "type[Kind]":
+        package = entry.dist.name if entry.dist else entry.module
+        try:
+            found = self._checked(entry.load(), entry.value)
+        # a package may fail in any way while it is imported
+        except Exception as error:
+            raise ValueError(
+                f"{self.noun} kind {entry.name!r} of the installed package {package!r} cannot be loaded: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        named = found.model_fields["kind"].default
+        if named != entry.name:
+            raise ValueError(
+                f"the installed package {package!r} offers the {self.noun} kind {named!r} under the name "
+                f"{entry.name!r}; its entry point must have the name of the kind"
+            )
+        return found
 
     def _import(self, path: str) -> "type[Kind]":
         if not _imports_allowed.get():
@@ -116,7 +155,7 @@ class Kind(Frozen):
 
 
 def _listed(base: type[Kind]) -> str:
-    return ", ".join(base.family.members())
+    return ", ".join(base.family.kinds())
 
 
 class OfKind:
@@ -146,17 +185,27 @@ def json_schema(model: type[Frozen]) -> dict[str, Any]:
         base = pending.pop()
         if base in definitions:
             continue
-        members = _base_by_name(base).family.members().values()
-        definitions[base] = {"oneOf": [{"$ref": f"#/$defs/{member.__name__}"} for member in members]}
-        for member in members:
+        members = _base_by_name(base).family.all_members()
+        names = _names_of(members)
+        definitions[base] = {"oneOf": [{"$ref": f"#/$defs/{name}"} for name in names.values()]}
+        for kind, member in members.items():
             described = member.model_json_schema()
             described["required"] = sorted({"kind", *described.get("required", [])})
             definitions.update(described.pop("$defs", {}))
-            definitions[member.__name__] = described
+            definitions[names[kind]] = described
             pending.extend(_families_in(described))
     resolved = _with_references(schema)
     assert isinstance(resolved, dict)
     return resolved
+
+
+def _names_of(members: dict[str, type[Kind]]) -> dict[str, str]:
+    """A name for each kind: that of its class, with the kind behind it where another has that name too."""
+    counts = Counter(member.__name__ for member in members.values())
+    return {
+        kind: member.__name__ if counts[member.__name__] == 1 else f"{member.__name__}.{kind}"
+        for kind, member in members.items()
+    }
 
 
 def _base_by_name(name: str) -> type[Kind]:

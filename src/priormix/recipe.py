@@ -12,7 +12,8 @@ from priormix.errors import PriormixError, describe_invalid
 from priormix.functions import AnyFunctionClass, AnyInputs, GaussianInputs
 from priormix.kinds import Frozen
 from priormix.models import Network
-from priormix.optimisation import AnyOptimiser, AnySchedule, Curriculum, Muon, WarmupDecay
+from priormix.optimisation import AnyOptimiser, AnySchedule, Curriculum, Divergence, Muon, WarmupDecay
+from priormix.plain_data import check_bounds, read_yaml
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -37,6 +38,7 @@ class Recipe(Frozen):
     batch: PositiveInt = 64
     precision: Precision = "auto"
     gradient_clip: PositiveFloat | None = 1.0
+    divergence: Divergence = Divergence()
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
@@ -76,6 +78,7 @@ def parse_recipe(fields: Any, source: str) -> Recipe:
     """Build a recipe from plain data; raises PriormixError that names `source` and the field."""
     if not isinstance(fields, dict):
         raise PriormixError(f"{source}: expected a recipe with fields such as 'mixture'")
+    check_bounds(fields, source)
     try:
         return Recipe.model_validate(fields)
     except ValidationError as error:
@@ -84,14 +87,4 @@ def parse_recipe(fields: Any, source: str) -> Recipe:
 
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe from YAML or JSON; raises PriormixError that names the file and what is wrong."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise PriormixError(f"{path}: no such recipe file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise PriormixError(f"{path}: cannot be read as text ({error})") from error
-    try:
-        fields = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise PriormixError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
-    return parse_recipe(fields, str(path))
+    return parse_recipe(read_yaml(path, "recipe"), str(path))

@@ -18,6 +18,11 @@ class NetworkPredictor(Predictor):
         self.network = network.eval()
         self.chunk = chunk
 
+    @property
+    def dim(self) -> int:
+        """Number D of coordinates of the inputs that the network reads."""
+        return self.network.dim
+
     def predict(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Prediction:
         """Predict all prefixes of all prompts; mean (B, T) only."""
         reference = next(self.network.parameters())

@@ -14,6 +14,8 @@ from priormix.models.backbone import Backbone, Branching
 from priormix.models.positions import PositionsName, rotate, sine_table
 
 ActivationName = Literal["gelu", "relu"]
+# building even the outline of a network takes time for every layer
+MOST_LAYERS = 1024
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -25,7 +27,7 @@ class Transformer(Backbone):
     """
 
     kind: Literal["transformer"] = "transformer"
-    layers: Count = 12
+    layers: Annotated[int, Field(ge=1, le=MOST_LAYERS)] = 12
     heads: Count = 8
     width: Count = 256
     positions: PositionsName = "sine"

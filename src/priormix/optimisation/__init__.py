@@ -1,6 +1,7 @@
 """Optimisers, learning-rate schedules and curricula as configurations."""
 
 from priormix.optimisation.curriculum import Curriculum, Ramp
+from priormix.optimisation.divergence import Divergence
 from priormix.optimisation.optimisers import Adam, AnyOptimiser, Muon, Optimiser
 from priormix.optimisation.schedules import (
     AnySchedule,
@@ -16,6 +17,7 @@ __all__ = [
     "AnySchedule",
     "Constant",
     "Curriculum",
+    "Divergence",
     "InverseSquareRoot",
     "Muon",
     "Optimiser",

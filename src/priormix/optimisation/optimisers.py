@@ -46,7 +46,7 @@ class Muon(Optimiser):
     """Muon for the weight matrices of the backbone, AdamW for everything else [jordan2024]."""
 
     kind: Literal["muon"] = "muon"
-    learning_rate: PositiveFloat = 3e-3
+    learning_rate: PositiveFloat = 4e-3
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.95
     adam_learning_rate: PositiveFloat = 2e-3
     adam_betas: Betas = (0.9, 0.95)
@@ -57,15 +57,18 @@ class Muon(Optimiser):
         matrices = _backbone_matrices(network)
         owned = {id(matrix) for matrix in matrices}
         others = [parameter for parameter in network.parameters() if id(parameter) not in owned]
-        muon = BatchedMuon(
-            matrices, lr=self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay
-        )
         adam = optim.AdamW(
             others,
             lr=self.adam_learning_rate,
             betas=self.adam_betas,
             weight_decay=self.weight_decay,
             fused=True,
+        )
+        # a backbone of somebody else's may have no linear layers
+        if not matrices:
+            return [adam]
+        muon = BatchedMuon(
+            matrices, lr=self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay
         )
         return [muon, adam]
 

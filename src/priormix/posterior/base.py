@@ -211,7 +211,7 @@ def exact_predictor(function_class: FunctionClass, noise_std: float) -> Posterio
     for ancestor in type(function_class).__mro__:
         if ancestor in _builds:
             return _builds[ancestor](function_class, noise_std)
-    approximate = ", ".join(ClassicalPredictor.family.members())
+    approximate = ", ".join(ClassicalPredictor.family.kinds())
     nearest = (
         "priormix.posterior.near_bayes stands in a Gaussian process with the same covariance for it; "
         if stand_in(function_class)

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from priormix.kinds import Family, Kind, OfKind
 
+# coordinates in the prompts worked on together; bounds the memory for any number of queries
+_NUMBERS = 2**22
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -47,6 +50,17 @@ class Predictor(ABC):
         says of the last of K + 1 points, up to rounding; a predictor that works a context out once for all
         of its queries is faster.
         """
+        width = max(1, _NUMBERS // (len(xs) * (xs.shape[1] + 1) * xs.shape[2]))
+        found = [self._last_of_each(xs, ys, piece) for piece in torch.split(queries, width, dim=1)]
+        return Prediction(
+            mean=torch.cat([part.mean for part in found], 1),
+            variance=_joined([part.variance for part in found]),
+            log_component=_joined([part.log_component for part in found]),
+        )
+
+    def _last_of_each(
+        self, xs: Float[Tensor, "B K D"], ys: Float[Tensor, "B K"], queries: Float[Tensor, "B Q D"]
+    ) -> Prediction:
         shape = queries.shape[:2]
         found = self.predict(*one_prompt_a_query(xs, ys, queries))
         mean, variance, log_component = (
@@ -65,6 +79,11 @@ def one_prompt_a_query(
     longer = torch.cat([xs.repeat_interleave(n_queries, 0), queries.reshape(-1, 1, dim)], 1)
     labels = torch.cat([ys.repeat_interleave(n_queries, 0), ys.new_zeros(batch * n_queries, 1)], 1)
     return longer, labels
+
+
+def _joined(parts: list[Tensor | None]) -> Tensor | None:
+    known = [part for part in parts if part is not None]
+    return torch.cat(known, 1) if known else None
 
 
 class ClassicalPredictor(Kind, Predictor, ABC):

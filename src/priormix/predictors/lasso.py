@@ -56,14 +56,16 @@ class Lasso(ClassicalPredictor):
 class _Search:
     """N searches for the w that minimises ½ wᵀ gram w − momentᵀw + penalty Σ|w_j|.
 
-    `signs` are those that the weights may have, 0 where a weight is held at zero; `settled` searches
-    stand at the minimum among the weights of such signs.
+    `slope` is moment − gram w and `scale` the largest |moment|; `signs` are those that the weights may
+    have, 0 where a weight is held at zero; `settled` searches stand at the minimum among the weights of
+    such signs.
     """
 
     gram: Float[Tensor, "N D D"]
-    moment: Float[Tensor, "N D"]
     penalty: Float[Tensor, "N 1"]
+    scale: Float[Tensor, " N"]
     weights: Float[Tensor, "N D"]
+    slope: Float[Tensor, "N D"]
     signs: Float[Tensor, "N D"]
     settled: Bool[Tensor, " N"]
 
@@ -88,70 +90,75 @@ def _solve(
     """
     n_penalties, batch, dim = start.shape
     found = start.flatten(0, 1)
+    gram, moment = gram.repeat(n_penalties, 1, 1), moment.repeat(n_penalties, 1)
     search = _Search(
-        gram=gram.repeat(n_penalties, 1, 1),
-        moment=moment.repeat(n_penalties, 1),
+        gram=gram,
         penalty=penalties.repeat_interleave(batch)[:, None],
+        scale=moment.abs().amax(1),
         weights=found,
+        slope=moment - _apply(gram, found),
         signs=found.sign(),
         settled=(found == 0).all(1),
     )
     searching = torch.arange(len(found), device=found.device)
     for _ in range(_ROUNDS_PER_DIMENSION * (dim + 1)):
-        slope = search.moment - _apply(search.gram, search.weights)
-        excess, entering = _worst(search, slope)
-        done = search.settled & (excess <= _TOLERANCE * search.moment.abs().amax(1))
+        excess, entering = _worst(search)
+        left = ~(search.settled & (excess <= _TOLERANCE * search.scale))
         found = found.index_copy(0, searching, search.weights)
-        search = search[~done]
-        searching, slope, entering = (part[~done] for part in (searching, slope, entering))
+        search, searching, entering = search[left], searching[left], entering[left]
         if len(searching) == 0:
             break
-        _step(search, slope, entering)
+        _step(search, entering)
     return found.view(n_penalties, batch, dim)
 
 
-def _worst(search: _Search, slope: Float[Tensor, "N D"]) -> tuple[Float[Tensor, " N"], Int[Tensor, " N"]]:
+def _worst(search: _Search) -> tuple[Float[Tensor, " N"], Int[Tensor, " N"]]:
     """By how much the slope of a weight held at zero exceeds the penalty at most, and of which weight."""
-    excess = torch.where(search.signs == 0, slope.abs() - search.penalty, -torch.inf)
+    excess = torch.where(search.signs == 0, search.slope.abs() - search.penalty, -torch.inf)
     worst = excess.max(1)
     return worst.values, worst.indices
 
 
-def _step(search: _Search, slope: Float[Tensor, "N D"], entering: Int[Tensor, " N"]) -> None:
+def _step(search: _Search, entering: Int[Tensor, " N"]) -> None:
     """Let a weight enter where the search has settled, and move, up to the first change of a sign."""
+    slope = search.slope
     enters = search.settled[:, None] & (
         torch.arange(slope.shape[1], device=slope.device) == entering[:, None]
     )
     signs = torch.where(enters, slope.sign(), search.signs)
-    move = _to_minimum(search.gram, slope - search.penalty * signs, signs != 0)
+    move, change = _to_minimum(search.gram, slope - search.penalty * signs, signs != 0)
     turns = (signs != 0) & ((search.weights + move) * signs <= 0)
     fraction = torch.where(turns, -search.weights / move, 2.0)
     length = fraction.amin(1, keepdim=True).clamp(max=1)
     reached = fraction <= length
     search.weights = torch.where(reached, 0.0, search.weights + length * move)
+    search.slope = slope - length * change
     search.signs = torch.where(reached, 0.0, signs)
     search.settled = ~reached.any(1)
 
 
 def _to_minimum(
     gram: Float[Tensor, "N D D"], slope: Float[Tensor, "N D"], free: Bool[Tensor, "N D"]
-) -> Float[Tensor, "N D"]:
-    """The move of the free weights from where the slope is to where it is zero.
+) -> tuple[Float[Tensor, "N D"], Float[Tensor, "N D"]]:
+    """The move of the free weights from where the slope is to where it is zero, and gram times the move.
 
     Where the free columns are dependent there may be no such place: the move is then a very long one
     downhill.
     """
-    dim = slope.shape[1]
-    identity = torch.eye(dim, dtype=gram.dtype, device=gram.device)
-    # above the rounding error of the factorisation, so that dependent columns leave no pivot below zero
-    lift = 1 + 10 * dim * torch.finfo(gram.dtype).eps * identity
     both = free[:, :, None] & free[:, None, :]
-    factor = torch.linalg.cholesky_ex(torch.where(both, gram * lift, identity)).L
-    slope = torch.where(free, slope, 0.0)
+    # above the rounding error of the factorisation, so that dependent columns leave no pivot below zero
+    lift = 1 + 10 * gram.shape[1] * torch.finfo(gram.dtype).eps
+    system = gram.masked_fill(~both, 0.0)
+    diagonal = system.diagonal(dim1=1, dim2=2)
+    diagonal.copy_(torch.where(free, diagonal * lift, 1.0))
+    factor = torch.linalg.cholesky_ex(system).L
+    slope = slope.masked_fill(~free, 0.0)
     move = torch.cholesky_solve(slope[..., None], factor)[..., 0]
+    change = _apply(gram, move)
     # a second solve takes out what the lift has put in
-    rest = torch.where(free, slope - _apply(gram, move), 0.0)
-    return move + torch.cholesky_solve(rest[..., None], factor)[..., 0]
+    rest = (slope - change).masked_fill(~free, 0.0)
+    further = torch.cholesky_solve(rest[..., None], factor)[..., 0]
+    return move + further, change + _apply(gram, further)
 
 
 def _apply(matrix: Float[Tensor, "N D D"], vector: Float[Tensor, "N D"]) -> Float[Tensor, "N D"]:

@@ -2,6 +2,8 @@
 
 import base64
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
@@ -40,27 +42,48 @@ def write_report(folder: Path) -> Path:
     Returns the path of the page. Raises PriormixError where the table is missing or damaged, or where the
     folder cannot be written.
     """
-    table = pool_seeds(read_table(folder / "results.parquet"))
+    source = folder / "results.parquet"
+    table = pool_seeds(read_table(source))
     if table.is_empty():
-        raise PriormixError(f"{folder / 'results.parquet'}: the table has no rows")
-    decided = [verdict.to_dict() for verdict in verdicts(table)]
+        raise PriormixError(f"{source}: the table has no rows")
+    with _holding(source, "verdicts"):
+        decided = [verdict.to_dict() for verdict in verdicts(table)]
+        fault_rows, following_rows = faults(table), followings(table)
     write_atomically(folder / "verdicts.json", json.dumps(decided, indent=2, ensure_ascii=False).encode())
-    present = set(table["figure"])
-    sections = [_section(drawing, table, folder) for drawing in DRAWINGS if drawing.figure in present]
+    sections = []
+    for drawing in DRAWINGS:
+        if drawing.figure in set(table["figure"]):
+            with _holding(source, f"figure {drawing.name}"):
+                sections.append(_section(drawing, table, folder))
     template = Environment(autoescape=True).from_string(_resource("page.html"))
-    page = template.render(
-        study=folder.name,
-        version=version("priormix"),
-        style=_resource("page.css"),
-        verdicts=decided,
-        quality=_quality(table),
-        faults=faults(table),
-        followings=followings(table),
-        sizes=_sizes(folder / "preset.json"),
-        sections=sections,
-    )
+    with _holding(source, "the page"):
+        page = template.render(
+            study=folder.name,
+            version=version("priormix"),
+            style=_resource("page.css"),
+            verdicts=decided,
+            quality=_quality(table),
+            faults=fault_rows,
+            followings=following_rows,
+            sizes=_sizes(folder / "preset.json"),
+            sections=sections,
+        )
     write_atomically(folder / "index.html", page.encode())
     return folder / "index.html"
+
+
+@contextmanager
+def _holding(source: Path, what: str) -> Iterator[None]:
+    """Blame the table for what it cannot show: rows may be missing or hold no numbers, whoever wrote it."""
+    try:
+        yield
+    except PriormixError:
+        raise
+    except (pl.exceptions.PolarsError, LookupError, TypeError, ValueError, ArithmeticError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise PriormixError(
+            f"{source}: its rows do not hold what {what} needs ({reason}); `priormix reproduce` makes it anew"
+        ) from error
 
 
 def _section(drawing: Drawing, table: pl.DataFrame, folder: Path) -> _Section:

@@ -116,8 +116,6 @@ def _panel(bench: Bench, panel: Panel, n_examples: int) -> Iterator[Row]:
     grid = torch.linspace(
         -GRID_HALF_WIDTH, GRID_HALF_WIDTH, GRID_POINTS, dtype=prompts.xs.dtype, device=bench.device
     )
-    queries = torch.cat([prompts.xs.expand(GRID_POINTS, -1, -1), grid[:, None, None]], dim=1)
-    ys = torch.cat([prompts.ys.expand(GRID_POINTS, -1), torch.zeros_like(grid)[:, None]], dim=1)
     draw = panel.functions.draw(1, stream(PANEL_SEED, "panel", 0, bench.device), prompts.xs.dtype)
     yield from _points("examples", panel, n_examples, "example", prompts.xs[0, :, 0], prompts.ys[0])
     yield from _points("truth", panel, n_examples, "prediction", grid, draw(grid[None, :, None])[0])
@@ -127,7 +125,7 @@ def _panel(bench: Bench, panel: Panel, n_examples: int) -> Iterator[Row]:
             Combination(parts=(line(), Sinusoid()), weights=panel.functions.weights)
         )
     for model, predictor in {**bench.models, **exact}.items():
-        predicted = predictor.predict(queries, ys).mean[:, -1]
+        predicted = predictor.predict_at(prompts.xs, prompts.ys, grid[None, :, None]).mean[0]
         yield from _points(model, panel, n_examples, "prediction", grid, predicted)
 
 

@@ -65,8 +65,10 @@ def read_table(path: Path) -> pl.DataFrame:
         table = pl.read_parquet(path.read_bytes())
     except FileNotFoundError:
         raise PriormixError(f"{path}: no such results table") from None
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise PriormixError(f"{path}: damaged or not a Parquet file ({error})") from error
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise PriormixError(
+            f"{path}: damaged or not a Parquet file ({' '.join(str(error).split())})"
+        ) from error
     if dict(table.schema) != SCHEMA:
         raise PriormixError(f"{path}: has columns {table.columns}, a results table has {list(SCHEMA)}")
     return table

@@ -1,18 +1,16 @@
 """One trained run on one scenario, beside the predictors that need no training."""
 
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from priormix.errors import PriormixError, describe_invalid
-from priormix.measure import AnyShift, Scenario, evaluate
-from priormix.posterior import bayes
-from priormix.predictors import LeastSquares
-from priormix.predictors.base import Predictor
-from priormix.zoo import load_with_recipe
+from priormix.measure import AnyShift, Scenario
+from priormix.plain_data import parse_yaml, read_yaml
+from priormix.predictors import ClassicalPredictor, Predictor
+from priormix.zoo import load, measure_on, own_prior
 
 
 class ScenarioFile(Scenario):
@@ -31,10 +29,7 @@ def read_scenario(path: Path) -> Scenario:
 
     Raises PriormixError that names the file and what is wrong.
     """
-    try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PriormixError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())})") from error
+    fields = read_yaml(path, "scenario")
     try:
         return ScenarioFile.model_validate(fields).scenario()
     except ValidationError as error:
@@ -43,41 +38,46 @@ def read_scenario(path: Path) -> Scenario:
         raise PriormixError(f"{path}: {error}") from error
 
 
+def read_predictors(texts: Sequence[str]) -> dict[str, Predictor]:
+    """Classical predictors by the texts that name them: a kind, or its fields as YAML on one line.
+
+    Raises PriormixError that names the text and what is wrong.
+    """
+    return {text: _read_predictor(text) for text in texts}
+
+
+def _read_predictor(text: str) -> Predictor:
+    fields = parse_yaml(text, text)
+    try:
+        return ClassicalPredictor.parse({"kind": fields} if isinstance(fields, str) else fields)
+    except ValidationError as error:
+        raise describe_invalid(text, error) from error
+    except ValueError as error:
+        raise PriormixError(f"{text}: {' '.join(str(error).split())}") from error
+
+
 def measure_run(
-    run: Path, scenario: Scenario | None, n_prompts: int, seed: int, device: str
+    run: str,
+    scenario: Scenario | None,
+    n_prompts: int,
+    seed: int,
+    device: str,
+    beside: dict[str, Predictor] | None = None,
 ) -> dict[str, Any]:
     """Learning curves of a run, of least squares and of exact Bayes under the run's prior, as plain data.
 
-    Without a scenario the run's own prior is the test. Exact Bayes is left out where it is not known.
+    `beside` are further predictors by their names. Without a scenario the run's own prior is the test.
+    Exact Bayes is left out where it is not known.
+
     Raises PriormixError where the run cannot be loaded or reads inputs of another dimension.
     """
-    model, recipe = load_with_recipe(run, device=device)
-    scenario = scenario or Scenario(
-        name="its own prior",
-        functions=recipe.mixture,
-        n_points=recipe.n_points,
-        inputs=recipe.inputs,
-        noise_std=recipe.noise_std,
-    )
+    model = load(run, device=device)
+    recipe = model.recipe
+    scenario = scenario or own_prior(recipe)
     if scenario.functions.dim != recipe.mixture.dim:
         raise PriormixError(
             f"{run}: reads inputs with {recipe.mixture.dim} coordinates, scenario {scenario.name!r} has "
             f"{scenario.functions.dim}"
         )
-    predictors: dict[str, Predictor] = {"model": model, "least squares": LeastSquares()}
-    # where no exact posterior is known, the other curves stand without it
-    with suppress(PriormixError):
-        predictors["exact Bayes"] = bayes(recipe.mixture, noise_std=recipe.noise_std)
-    where = next(model.network.parameters()).device
-    evaluation = evaluate(predictors, scenario, n_prompts, seed=seed, device=where)
-    curves = {name: evaluation.mse(name) for name in predictors}
-    return {
-        "run": str(run),
-        "scenario": scenario.name,
-        "n_prompts": n_prompts,
-        "n_points": scenario.n_points,
-        "curves": {
-            name: {"mean": curve.mean.tolist(), "low": curve.low.tolist(), "high": curve.high.tolist()}
-            for name, curve in curves.items()
-        },
-    }
+    measured = measure_on(scenario, model, recipe, n_prompts, seed=seed, device=model.device, beside=beside)
+    return {"run": run, **measured.model_dump(mode="json")}

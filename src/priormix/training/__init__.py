@@ -1,20 +1,26 @@
 """Pretraining: the loop, its reporters, run directories and weights on disk."""
 
 from priormix.training.loop import train
+from priormix.training.plan import Plan, plan, training_flops
 from priormix.training.reporters import Metrics, ProgressBar, Reporter, TensorBoard, WeightsAndBiases
 from priormix.training.run_directory import RunDirectory
+from priormix.training.saving import Pace
 from priormix.training.stepper import training_batch
 from priormix.training.weights import read_weights, write_weights
 
 __all__ = [
     "Metrics",
+    "Pace",
+    "Plan",
     "ProgressBar",
     "Reporter",
     "RunDirectory",
     "TensorBoard",
     "WeightsAndBiases",
+    "plan",
     "read_weights",
     "train",
     "training_batch",
+    "training_flops",
     "write_weights",
 ]

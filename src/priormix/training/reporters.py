@@ -2,8 +2,10 @@
 
 import csv
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, fields
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from priormix.errors import PriormixError
+from priormix.files import sync, write_atomically
 from priormix.recipe import Recipe
 
 
@@ -32,8 +35,17 @@ class Metrics:
     excess: float | None
 
 
+_COLUMNS = [field.name for field in fields(Metrics)]
+
+
 class Reporter(AbstractContextManager["Reporter"], ABC):
     """Is entered when a run starts, told metrics while it runs, and left when it ends."""
+
+    def restart(self, past: Sequence[Metrics]) -> None:
+        """Take note of what was reported before the run starts, goes on, or goes back; by default nothing.
+
+        Whatever else was reported is void.
+        """
 
     @abstractmethod
     def update(self, metrics: Metrics) -> None:
@@ -47,18 +59,27 @@ class MetricsFile(Reporter):
         self._path = path
 
     def __enter__(self) -> "MetricsFile":
-        self._file = self._path.open("w", newline="", encoding="utf-8")
-        self._writer = csv.DictWriter(self._file, [field.name for field in fields(Metrics)])
-        self._writer.writeheader()
         return self
 
-    def update(self, metrics: Metrics) -> None:
-        """Append one line."""
-        self._writer.writerow(asdict(metrics))
-        self._file.flush()
+    def restart(self, past: Sequence[Metrics]) -> None:
+        """Begin the file anew with the past reports."""
+        text = StringIO(newline="")
+        writer = csv.DictWriter(text, _COLUMNS)
+        writer.writeheader()
+        writer.writerows(asdict(metrics) for metrics in past)
+        write_atomically(self._path, text.getvalue().encode())
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+    def update(self, metrics: Metrics) -> None:
+        """Append one line; raises PriormixError where that cannot be done."""
+        try:
+            with self._path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, _COLUMNS).writerow(asdict(metrics))
+        except OSError as error:
+            raise PriormixError(f"{self._path}: cannot be written ({error.strerror or error})") from error
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            sync(self._path)
 
 
 class ProgressBar(Reporter):
@@ -73,6 +94,10 @@ class ProgressBar(Reporter):
         self._bar.start()
         self._task: TaskID = self._bar.add_task(self._label, total=self._steps, numbers="")
         return self
+
+    def restart(self, past: Sequence[Metrics]) -> None:
+        """Put the bar where the run stands."""
+        self._bar.update(self._task, completed=past[-1].step if past else 0)
 
     def update(self, metrics: Metrics) -> None:
         """Move the bar."""
@@ -103,6 +128,7 @@ class TensorBoard(Reporter):
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._writers = ExitStack()
 
     def __enter__(self) -> "TensorBoard":
         try:
@@ -111,8 +137,14 @@ class TensorBoard(Reporter):
             raise PriormixError(
                 "TensorBoard is not installed: pip install 'priormix[tensorboard]'"
             ) from error
-        self._writer = SummaryWriter(self._folder)
+        self._open = SummaryWriter
         return self
+
+    def restart(self, past: Sequence[Metrics]) -> None:
+        """Write to a new file that voids what older ones say about later steps."""
+        self._writers.close()
+        first = past[-1].step + 1 if past else 0
+        self._writer = self._writers.enter_context(self._open(self._folder, purge_step=first))
 
     def update(self, metrics: Metrics) -> None:
         """Write every number as a scalar of its own."""
@@ -120,7 +152,7 @@ class TensorBoard(Reporter):
             self._writer.add_scalar(name, number, metrics.step)
 
     def __exit__(self, *_: object) -> None:
-        self._writer.close()
+        self._writers.close()
 
 
 class WeightsAndBiases(Reporter):

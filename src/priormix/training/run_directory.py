@@ -10,18 +10,22 @@ from types import TracebackType
 import torch
 
 from priormix.errors import PriormixError
-from priormix.files import sole_writer, write_atomically
+from priormix.files import Hold, sole_writer, write_atomically
 from priormix.models import InContextNetwork
 from priormix.recipe import Recipe, read_recipe
+from priormix.training.checkpoints import Checkpoints
+from priormix.training.tensor_tree import Tree
 from priormix.training.weights import read_weights, write_weights
 
 
 class RunDirectory:
     """A run's files, held by one process at a time.
 
-    Files: `recipe.yaml`, `metrics.csv`, `environment.json`, and `weights.safetensors`, which is written
-    last and so marks a run that is finished. Raises PriormixError on entry where the folder holds the
-    run of another recipe, is in use, or cannot be written.
+    Files: `recipe.yaml`, `metrics.csv`, `environment.json`, while it runs the last two `checkpoints`, and
+    `weights.safetensors`, which is written last and so marks a run that is finished.
+
+    Raises PriormixError on entry where the folder holds the run of another recipe, is in use, or cannot be
+    written.
     """
 
     def __init__(self, folder: Path, recipe: Recipe) -> None:
@@ -29,12 +33,16 @@ class RunDirectory:
         self.recipe = recipe
         self.weights = folder / "weights.safetensors"
         self.metrics = folder / "metrics.csv"
+        self.checkpoints = Checkpoints(folder / "checkpoints", recipe)
         self._stack = ExitStack()
+        self._hold: Hold | None = None
 
     def __enter__(self) -> "RunDirectory":
         with ExitStack() as stack:
-            stack.enter_context(sole_writer(self.folder))
+            self._hold = stack.enter_context(sole_writer(self.folder))
             self._claim()
+            if self.finished:
+                self.checkpoints.remove()
             self._stack = stack.pop_all()
         return self
 
@@ -54,9 +62,24 @@ class RunDirectory:
         """The trained network; raises PriormixError where its file is damaged."""
         return read_weights(self.weights)[0]
 
+    def save(self, state: Tree) -> None:
+        """Write a checkpoint; raises PriormixError where it cannot be written or the folder is gone."""
+        self._check_hold()
+        self.checkpoints.write(state)
+
     def finish(self, network: InContextNetwork) -> None:
-        """Write the weights, which marks the run as finished."""
+        """Write the weights, which marks the run as finished, and drop the checkpoints.
+
+        Raises PriormixError where the weights cannot be written; the checkpoints stay then.
+        """
+        self._check_hold()
         write_weights(self.weights, network, self.recipe)
+        self.checkpoints.remove()
+
+    def _check_hold(self) -> None:
+        if self._hold is None:
+            raise PriormixError(f"{self.folder}: this process does not hold the folder")
+        self._hold.check()
 
     def _claim(self) -> None:
         path = self.folder / "recipe.yaml"

@@ -1,6 +1,6 @@
 """One step of pretraining: its batch, its gradient, its move."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -45,15 +45,26 @@ class Stepper:
         self._model, *self._optimisers = self._fabric.setup(
             self.network, *recipe.optimiser.build(self.network)
         )
-        groups = [group for optimiser in self._optimisers for group in optimiser.param_groups]
-        self._peaks = [(group, group["lr"]) for group in groups]
+        self._peaks = [[group["lr"] for group in optimiser.param_groups] for optimiser in self._optimisers]
+        self.step_scale = 1.0
         self.device = self._fabric.device
+
+    def factor(self, step: int) -> float:
+        """What the step, counted from 0, multiplies every learning rate by."""
+        return self.step_scale * self.recipe.schedule.factor(step, self.recipe.steps)
+
+    @property
+    def n_optimiser_states(self) -> int:
+        """How many numbers the optimisers keep, once a step was taken."""
+        states = (state for optimiser in self._optimisers for state in optimiser.state.values())
+        return sum(part.numel() for state in states for part in state.values())
 
     def step(self, step: int) -> Tensor:
         """Take the step and return its loss, a scalar on the device; nothing here waits for the device."""
-        factor = self.recipe.schedule.factor(step, self.recipe.steps)
-        for group, peak in self._peaks:
-            group["lr"] = peak * factor
+        factor = self.factor(step)
+        for optimiser, peaks in zip(self._optimisers, self._peaks, strict=True):
+            for group, peak in zip(optimiser.param_groups, peaks, strict=True):
+                group["lr"] = peak * factor
         for optimiser in self._optimisers:
             optimiser.zero_grad()
         prompts = training_batch(self.recipe, step, self.device)
@@ -64,6 +75,21 @@ class Stepper:
         for optimiser in self._optimisers:
             optimiser.step()
         return loss.detach()
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on, besides its number: nested tensors and plain values."""
+        return {
+            "network": self.network.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
+            "step_scale": self.step_scale,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a state; a misfit raises ValueError, KeyError, TypeError or RuntimeError."""
+        self.network.load_state_dict(state["network"])
+        for optimiser, held in zip(self._optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(held)
+        self.step_scale = state["step_scale"]
 
 
 def _precision(recipe: Recipe, device: torch.device) -> Literal["bf16-mixed", "32-true"]:

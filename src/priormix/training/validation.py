@@ -12,7 +12,10 @@ N_PROMPTS = 512
 
 
 class Validation:
-    """Held-out prompts from the recipe's own prior, and what the exact predictor loses on them."""
+    """Held-out prompts from the recipe's own prior, and what the exact predictor loses on them.
+
+    `loss_of_zero` is what predicting 0 everywhere loses, in squared units of y.
+    """
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         scenario = Scenario(
@@ -23,6 +26,7 @@ class Validation:
             noise_std=recipe.noise_std,
         )
         self._prompts = scenario.prompts(N_PROMPTS, seed=recipe.seed, device=device)
+        self.loss_of_zero = float(self._prompts.ys.square().mean())
         try:
             optimum = bayes(recipe.mixture, noise_std=recipe.noise_std)
         except PriormixError:

@@ -1,36 +1,57 @@
 """Weights on disk: safetensors with the recipe inside, checked before they are trusted."""
 
+import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import nn
 
 from priormix.errors import PriormixError
 from priormix.files import write_atomically
 from priormix.models import InContextNetwork
 from priormix.recipe import Recipe, parse_recipe
+from priormix.training.memory import check_fits, outline_network
+from priormix.training.tensor_tree import first_not_finite
 
-FORMAT = "priormix-1"
+FORMAT = "priormix-2"
+# its header held format and recipe as entries of their own, and no checksum
+FIRST_FORMAT = "priormix-1"
 
 
 def build_network(recipe: Recipe) -> InContextNetwork:
-    """The freshly initialised network of a recipe."""
+    """The freshly initialised network of a recipe; raises PriormixError where no memory holds it."""
+    check_fits(recipe)
     return recipe.network.build(recipe.mixture.dim, recipe.n_points, recipe.seed)
 
 
 def write_weights(path: Path, network: InContextNetwork, recipe: Recipe) -> None:
-    """Write the weights with the recipe in the header; raises PriormixError where that cannot be done."""
+    """Write the weights with the recipe and a checksum in the header; the same ones give the same file.
+
+    Raises PriormixError where that cannot be done, and for weights that are not finite; what was there
+    before stays.
+    """
     tensors = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
-    write_atomically(path, save(tensors, metadata={"format": FORMAT, "recipe": recipe.to_json()}))
+    where = first_not_finite(tensors)
+    if where is not None:
+        raise PriormixError(f"{path}: not written, the weights are not finite (tensor {where!r})")
+    header = {
+        "format": FORMAT,
+        "recipe": recipe.model_dump(mode="json"),
+        "sha256": _checksum(tensors),
+    }
+    # a single entry: safetensors writes several in an order that changes from run to run
+    write_atomically(path, save(tensors, metadata={"priormix": json.dumps(header, sort_keys=True)}))
 
 
 def read_weights(path: Path) -> tuple[InContextNetwork, Recipe]:
     """Read a network and its recipe.
 
-    Raises PriormixError where the file is missing, truncated, not ours, of another version, or does
-    not fit the recipe in its own header.
+    Raises PriormixError where the file is missing, truncated, changed, not ours, of an unknown version, or
+    does not fit the recipe in its own header.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -40,25 +61,46 @@ def read_weights(path: Path) -> tuple[InContextNetwork, Recipe]:
         raise PriormixError(f"{path}: no such weights file") from None
     except (SafetensorError, OSError) as error:
         raise PriormixError(f"{path}: damaged or not a safetensors file ({error})") from error
-    recipe = _recipe_in(metadata, path)
+    header = _header(metadata, path)
+    if header["format"] != FIRST_FORMAT and header.get("sha256") != _checksum(tensors):
+        raise PriormixError(f"{path}: damaged, its tensors do not match the checksum in its header")
+    recipe = parse_recipe(header.get("recipe"), f"{path}: header")
+    # before anything is allocated: the file alone says how large the network may be
+    _check_shapes(outline_network(recipe), tensors, path)
     network = build_network(recipe)
-    _check_shapes(network, tensors, path)
     network.load_state_dict(tensors)
     return network, recipe
 
 
-def _recipe_in(metadata: dict[str, str], path: Path) -> Recipe:
-    found = metadata.get("format", "no format mark")
-    if found != FORMAT:
-        raise PriormixError(f"{path}: written as {found!r}, this version of priormix reads {FORMAT!r}")
+def _header(metadata: dict[str, str], path: Path) -> dict[str, Any]:
+    """What the file says of itself, whichever known format it has."""
     try:
-        fields = json.loads(metadata.get("recipe", ""))
-    except ValueError:
+        if "priormix" in metadata:
+            header = json.loads(metadata["priormix"])
+        else:
+            header = {**metadata, "recipe": json.loads(metadata.get("recipe", "null"))}
+    except (ValueError, RecursionError):
         raise PriormixError(f"{path}: the header holds no recipe") from None
-    return parse_recipe(fields, f"{path}: header")
+    found = header.get("format", "no format mark") if isinstance(header, dict) else "no format mark"
+    if found not in (FORMAT, FIRST_FORMAT):
+        raise PriormixError(
+            f"{path}: written as {found!r}, this version of priormix reads {FIRST_FORMAT!r} and {FORMAT!r}; "
+            f"load it with the version of priormix that wrote it"
+        )
+    assert isinstance(header, dict)
+    return header
 
 
-def _check_shapes(network: InContextNetwork, tensors: dict[str, torch.Tensor], path: Path) -> None:
+def _checksum(tensors: dict[str, torch.Tensor]) -> str:
+    """A hash of names, types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _check_shapes(network: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:
     expected = {name: (tuple(t.shape), t.dtype) for name, t in network.state_dict().items()}
     received = {name: (tuple(t.shape), t.dtype) for name, t in tensors.items()}
     for name in sorted(expected.keys() | received.keys()):

@@ -2,44 +2,67 @@
 
 import json
 import logging
-import os
+import signal
 import sys
-import threading
+from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from priormix.cli.bench import bench
+from priormix.cli.interruption import Commands, end_with_parent, terminated
+from priormix.cli.options import AllowImports, AsJson, Device, print_json, print_path, stderr, stdout
+from priormix.cli.zoo import Source, zoo
 from priormix.errors import PriormixError
 from priormix.kinds import allow_imports
 
+if TYPE_CHECKING:
+    from priormix.training import Plan
+
+
 app = typer.Typer(
+    cls=Commands,
     help="Pretrain sequence models on mixtures of function classes, and measure what they learn in context.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-stdout, stderr = Console(), Console(stderr=True)
-
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
-AllowImports = Annotated[
-    bool,
-    typer.Option("--allow-imports", help="Let a kind name a class as package.module:Class; runs its code."),
-]
+app.add_typer(zoo, name="zoo")
+app.command(
+    epilog="Example: priormix bench train --json train.json",
+    # what follows the name belongs to the benchmark
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)(bench)
 
 
 def main() -> None:
     """Run the command line; a user's mistake ends with one line and status 2."""
+    before = signal.signal(signal.SIGTERM, terminated)
     try:
         app()
     except PriormixError as error:
         stderr.print(f"priormix: {error}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        stderr.print("priormix: interrupted; run the same command again to go on")
-        sys.exit(130)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        print(f"priormix {version('priormix')}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback(epilog="Example: priormix reproduce --preset smoke, then open results/smoke/index.html")
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command(epilog="Example: priormix reproduce --preset quick --figures 1,2 --out results")
@@ -90,34 +113,53 @@ def train(
     device: Device = "auto",
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log to the run's folder too.")] = False,
     wandb: Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases too.")] = False,
+    checkpoint_every: Annotated[
+        float, typer.Option(min=0, help="Seconds between two checkpoints; see also --checkpoint-steps.")
+    ] = 60.0,
+    checkpoint_steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps between two checkpoints, in place of seconds.")
+    ] = None,
+    only_plan: Annotated[
+        bool, typer.Option("--plan", help="Print size, memory and time of the run, and do not run it.")
+    ] = False,
+    as_json: AsJson = False,
     imports: AllowImports = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
-    """Pretrain one network."""
+    """Pretrain one network; a run that was cut off goes on from its last checkpoint."""
     if with_parent:
-        _end_with_parent()
+        end_with_parent()
     from priormix import training
+    from priormix.devices import resolve_device
     from priormix.recipe import read_recipe
 
     # it would announce the precision, which the recipe has said already
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     with allow_imports(imports):
         wanted = read_recipe(recipe)
+        if only_plan:
+            _print_plan(training.plan(wanted, resolve_device(device)), as_json)
+            return
         folder = out or Path("runs") / wanted.run_id
         reporters: list[training.Reporter] = [training.ProgressBar(wanted, wanted.run_id)]
         if tensorboard:
             reporters.append(training.TensorBoard(folder / "tensorboard"))
         if wandb:
             reporters.append(training.WeightsAndBiases(wanted))
-        training.train(wanted, folder, device=device, reporters=reporters)
-    stdout.print(f"trained: {folder}", highlight=False, soft_wrap=True)
+        pace = training.Pace(checkpoint_every, checkpoint_steps)
+        training.train(wanted, folder, device=device, reporters=reporters, pace=pace)
+    print_path("trained", folder, as_json)
 
 
-@app.command(epilog="Example: priormix evaluate runs/mine --on scenario.yaml --json")
+@app.command(epilog="Example: priormix evaluate runs/mine --on scenario.yaml --beside lasso --json")
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, or a weights file.")],
+    model: Source,
     on: Annotated[
         Path | None, typer.Option(help="A scenario in YAML; the run's own prior by default.")
+    ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(help="A predictor to compare with: a kind, or '{kind: ridge, penalty: 2}'; repeatable."),
     ] = None,
     prompts: Annotated[int, typer.Option(min=2, help="Number of prompts.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the prompts.")] = 0,
@@ -126,13 +168,14 @@ def evaluate(
     imports: AllowImports = False,
 ) -> None:
     """Measure a trained network's learning curve beside least squares and the exact Bayes predictor."""
-    from priormix.studies.single import measure_run, read_scenario
+    from priormix.studies.single import measure_run, read_predictors, read_scenario
 
     with allow_imports(imports):
         scenario = None if on is None else read_scenario(on)
-        measured = measure_run(run, scenario, prompts, seed, device)
+        others = read_predictors(beside or [])
+        measured = measure_run(model, scenario, prompts, seed, device, others)
     if as_json:
-        print(json.dumps(measured))
+        print_json(measured)
         return
     table = Table(title=f"mean squared error on {measured['scenario']}, {prompts} prompts, 95% intervals")
     table.add_column("examples", justify="right")
@@ -189,6 +232,16 @@ def schema() -> None:
     print(json.dumps(json_schema(Recipe), indent=2))
 
 
+def _print_plan(plan: "Plan", as_json: bool) -> None:
+    if as_json:
+        print_json(asdict(plan))
+        return
+    table = Table(show_header=False)
+    for what, amount in plan.in_words().items():
+        table.add_row(what, amount)
+    stdout.print(table)
+
+
 def _names(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip().upper() for part in text.split(",")]
 
@@ -200,21 +253,9 @@ def _with_interval(curve: dict[str, list[float]], k: int) -> str:
 def _print_report(page: Path, as_json: bool) -> None:
     decided: list[dict[str, Any]] = json.loads((page.parent / "verdicts.json").read_text(encoding="utf-8"))
     if as_json:
-        print(json.dumps({"report": str(page), "verdicts": decided}))
+        print_json({"report": str(page), "verdicts": decided})
         return
     for verdict in decided:
         words = f"{verdict['verdict']}, {verdict['second_verdict']}"
         stdout.print(f"{verdict['claim']}  {words}: {verdict['text']}", highlight=False)
-    stdout.print(f"report: {page}", highlight=False, soft_wrap=True)
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it ends: its end of our standard input closes then."""
-
-    def wait() -> None:
-        # not sys.stdin: its lock would be held when the interpreter shuts down
-        while os.read(0, 1):
-            pass
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
+    print_path("report", page, as_json)
