@@ -27,7 +27,7 @@ reproduce: setup
 	$(BIN)/priormix reproduce --preset quick --out $(OUT)
 
 test: setup check
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	$(BIN)/python -m pytest -m "not slow and not gpu" --numprocesses auto --dist loadfile
 
 check: setup
 	$(BIN)/ruff check
@@ -36,7 +36,7 @@ check: setup
 	$(BIN)/lint-imports
 
 slow: setup
-	$(BIN)/python -m pytest -m "not gpu"
+	$(BIN)/python -m pytest -m "not gpu" --numprocesses auto --dist loadfile --timeout 3000
 
 faults: setup
 	OMP_NUM_THREADS=1 $(BIN)/python tests/faults/campaign.py

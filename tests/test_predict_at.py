@@ -1,5 +1,6 @@
 """Many queries of one context: the same answers as one prompt a query, from every kind of predictor."""
 
+import jaxtyping
 import pytest
 import torch
 
@@ -90,7 +91,9 @@ def test_a_network_reads_the_context_once(layout, positions):
         )
 
 
-def test_queries_of_another_shape_are_refused():
+def test_queries_of_another_shape_are_refused(monkeypatch):
+    # else the tests' own checks of annotations would refuse them first
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     xs, ys = gaussian_prompts(2, 3, 1, torch.float64)
     for queries in (xs[:1], xs[..., 0], xs.expand(-1, -1, 2)):
         with pytest.raises(ValueError, match="queries has shape"):

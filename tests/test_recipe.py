@@ -20,7 +20,7 @@ from priormix.functions import (
 )
 from priormix.kinds import allow_imports, json_schema
 from priormix.models import Network, Transformer
-from priormix.optimisation import Adam, Constant, InverseSquareRoot, Muon, WarmupDecay
+from priormix.optimisation import Adam, Constant, Divergence, InverseSquareRoot, Muon, WarmupDecay
 from priormix.recipe import Recipe, parse_recipe, read_recipe
 
 BASIC = {"mixture": {"kind": "dense_linear", "dim": 8}}
@@ -86,6 +86,7 @@ def test_every_field_moves_the_address():
         {"batch": 9},
         {"precision": "float32"},
         {"gradient_clip": None},
+        {"divergence": Divergence(action="go_back")},
         {"seed": 1},
     ]
     addresses = {base.run_id, *(base.model_copy(update=update).run_id for update in changed)}

@@ -30,7 +30,7 @@ from interrupted_runs import (
 )
 from priormix.errors import Interrupted, PriormixError
 from priormix.studies.training import train_all
-from priormix.training import Pace, Reporter, train
+from priormix.training import Pace, Reporter, pretraining, train
 
 OFTEN = Pace(steps=7)
 
@@ -148,13 +148,14 @@ def test_a_pickle_in_a_checkpoints_place_is_not_opened(tmp_path, caplog):
     assert "damaged" in caplog.text
 
 
-def test_other_surroundings_are_pointed_out(tmp_path, caplog):
+def test_other_surroundings_are_pointed_out(tmp_path, caplog, monkeypatch):
     train_until(120, RECIPE, tmp_path, OFTEN)
-    torch.set_num_threads(2)
-    try:
-        go_on(RECIPE, tmp_path)
-    finally:
-        torch.set_num_threads(1)
+    here = pretraining._surroundings
+    go_on(RECIPE.model_copy(update={"seed": 1}), tmp_path / "another")
+    assert "to the bit" not in caplog.text
+    monkeypatch.setattr(pretraining, "_surroundings", lambda device: {**here(device), "threads": 64})
+    go_on(RECIPE, tmp_path)
+    assert "'threads': 64} what was begun under" in caplog.text
     assert "the numbers will not be the same to the bit" in caplog.text
 
 
@@ -181,6 +182,12 @@ def test_signals_save_and_say_how_to_go_on(undisturbed, tmp_path, signum):
     assert len(checkpoints_of(tmp_path)) == 1
     go_on(RECIPE, tmp_path)
     assert_the_same(undisturbed, tmp_path)
+
+
+def test_a_signal_while_a_run_is_finished_waits_for_the_weights(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(RECIPE, tmp_path, device="cpu", reporters=[Signalled(230, signal.SIGINT)])
+    assert (tmp_path / "weights.safetensors").exists()
 
 
 def test_training_outside_the_main_thread_leaves_signals_alone(undisturbed, tmp_path):

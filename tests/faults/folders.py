@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from subject import Child, Outcome, checkpoints_of, damaged_bytes, finish
+from subject import NOBODY, Child, Outcome, checkpoints_of, damaged_bytes, finish
 
 from priormix.training import Pace
 
 
+class CannotMountError(Exception):
+    """This process may not mount file systems."""
+
+
 @contextmanager
 def small_disk(where: Path, size: int) -> Iterator[Path]:
-    """A file system of so many bytes in memory; raises OSError where this process may not mount one."""
+    """A file system of so many bytes in memory; raises CannotMountError where that is not allowed."""
     where.mkdir()
     _mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(where))
     try:
@@ -43,7 +47,7 @@ def full_disk(root: Path, undisturbed: Path, chance: random.Random, times: int =
                 _mount("-o", f"remount,size={20 * size}", str(disk))
                 finish(folder)
                 outcome.ended(folder, undisturbed)
-        except OSError as error:
+        except CannotMountError as error:
             return Outcome(outcome.fault, note=f"skipped: {error}")
     return outcome
 
@@ -57,13 +61,13 @@ def read_only_disk(root: Path, undisturbed: Path) -> Outcome:
             _stop_half_way(folder)
             before = [path.read_bytes() for path in checkpoints_of(folder)]
             _mount("-o", "remount,ro", str(disk))
-            child = Child(folder, Pace(steps=5))
+            child = Child(folder, Pace(steps=5), log=root / "read-only.log")
             outcome.struck += 1
             outcome.survived += _refused(child, "not writable", before)
             _mount("-o", "remount,rw", str(disk))
             finish(folder)
             outcome.ended(folder, undisturbed)
-    except OSError as error:
+    except CannotMountError as error:
         return Outcome(outcome.fault, note=f"skipped: {error}")
     return outcome
 
@@ -77,7 +81,7 @@ def read_only_folder(root: Path, undisturbed: Path) -> Outcome:
         home.mkdir()
         folder = home / "run"
         if os.geteuid() == 0:
-            os.chown(home, 65534, 65534)
+            os.chown(home, NOBODY, NOBODY)
         child = Child(folder, Pace(steps=5), unprivileged=True)
         child.until(lambda: len(checkpoints_of(folder)) == 2)  # noqa: B023
         if not meanwhile:
@@ -161,4 +165,4 @@ def _checkpoint_size(root: Path) -> int:
 def _mount(*arguments: str) -> None:
     done = subprocess.run(["mount", *arguments], capture_output=True, text=True)
     if done.returncode:
-        raise OSError(f"mount {' '.join(arguments)}: {done.stderr.strip()}")
+        raise CannotMountError(f"mount {' '.join(arguments)}: {done.stderr.strip()}")

@@ -79,7 +79,10 @@ def asked_to_stop(root: Path, undisturbed: Path, chance: random.Random, runs: in
                 continue
             outcome.struck += 1
             outcome.bytes_lost += damaged_bytes(folder)
-            outcome.survived += status == 128 + signum and "run the same command again" in child.said
+            # one that comes while the run is finished has nothing to save, and ends the process afterwards
+            finished = (folder / "weights.safetensors").exists()
+            told = "run the same command again" in child.said
+            outcome.survived += status == 128 + signum and (finished or told)
         _bring_to_end(folder, undisturbed, outcome)
     return outcome
 

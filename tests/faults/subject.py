@@ -34,6 +34,7 @@ RECIPE = Recipe(
     precision="float32",
 )
 LIMIT_S = 900
+NOBODY = 65534
 
 
 @dataclass
@@ -64,21 +65,36 @@ class Outcome:
 class Child:
     """A process that trains; forked, so that a hundred of them need not each load PyTorch."""
 
-    def __init__(self, folder: Path, pace: Pace, unprivileged: bool = False) -> None:
+    def __init__(self, folder: Path, pace: Pace, unprivileged: bool = False, log: Path | None = None) -> None:
         self.folder = folder
-        self.log = folder.with_suffix(".log")
+        self.log = log or folder.with_suffix(".log")
         self._status: int | None = None
         self.pid = os.fork()
         if self.pid == 0:
-            os._exit(self._train(pace, unprivileged))
+            status = 1
+            try:
+                status = self._train(pace, unprivileged)
+            finally:
+                # nothing may let the child go on as a second campaign
+                os._exit(status)
 
     def _train(self, pace: Pace, unprivileged: bool) -> int:
         with self.log.open("w") as log:
             os.dup2(log.fileno(), 2)
+            # as the command does it: SIGTERM ends a process by an exception
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
             try:
                 if unprivileged and os.geteuid() == 0:
-                    os.setgid(65534)
-                    os.setuid(65534)
+                    # what is imported late may lie where only root can read
+                    short = RECIPE.model_copy(update={"steps": 3})
+                    train(
+                        short,
+                        self.folder.with_suffix(f".warm-{os.getpid()}"),
+                        device="cpu",
+                        pace=Pace(steps=1),
+                    )
+                    os.setgid(NOBODY)
+                    os.setuid(NOBODY)
                 train(RECIPE, self.folder, device="cpu", pace=pace)
             except PriormixError as error:
                 print(error, file=sys.stderr, flush=True)
@@ -86,6 +102,10 @@ class Child:
             except Interrupted as stop:
                 print(stop, file=sys.stderr, flush=True)
                 return 128 + stop.signum
+            except KeyboardInterrupt:
+                return 128 + signal.SIGINT
+            except SystemExit as end:
+                return int(end.code or 0)
             except BaseException:
                 traceback.print_exc()
                 return 1

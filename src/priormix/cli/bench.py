@@ -13,11 +13,17 @@ BENCHMARKS = ("train", "evaluate", "time-to-bayes", "plan")
 
 
 def bench(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help=f"{', '.join(BENCHMARKS)}; each has a --help of its own.")],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(BENCHMARKS)}.")],
+    options: Annotated[
+        list[str] | None, typer.Argument(help="Options of the benchmark, after --; -- --help lists them.")
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the numbers to this file too.")
+    ] = None,
 ) -> None:
     """Time priormix beside a reference on this machine; needs a checkout, for its folder benchmarks/."""
-    done = subprocess.run([sys.executable, str(_script(name)), *context.args], check=False)
+    written = [] if json_file is None else ["--json", str(json_file)]
+    done = subprocess.run([sys.executable, str(_script(name)), *(options or []), *written], check=False)
     sys.exit(done.returncode)
 
 

@@ -31,11 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(zoo, name="zoo")
-app.command(
-    epilog="Example: priormix bench train --json train.json",
-    # what follows the name belongs to the benchmark
-    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-)(bench)
+app.command(epilog="Example: priormix bench train --json train.json -- --batch 256")(bench)
 app.command(epilog="Example: priormix sweep widths.yaml --out sweeps/widths --json")(sweep)
 
 

@@ -58,7 +58,7 @@ class Controls:
             name="models", options=list(self.plane.models), width=_WIDTH, stylesheets=[WIDGET]
         )
         self.text = pn.widgets.TextAreaInput(
-            name=f"points, one x, y a line (at most {MOST_POINTS})", height=110, **wide
+            name=f"points, one x, y a line (at most {MOST_POINTS})", height=96, **wide
         )
         self.file = pn.widgets.FileInput(name="file of points", accept=".csv,.txt", width=_WIDTH)
         self.add = {
@@ -106,10 +106,12 @@ class Controls:
             pn.Row(*self.add.values(), margin=0),
             self.file,
             *models,
-            self.prior,
-            self.noise_std,
             width=_WIDTH + 20,
         )
+
+    def about_bayes(self) -> pn.Column:
+        """What exact Bayes assumes."""
+        return pn.Column(self.prior, self.noise_std)
 
 
 def _fields_of(function: str) -> Sequence[str]:

@@ -9,7 +9,7 @@ from priormix.predictors.base import Predictor
 from priormix.recipe import Recipe
 from priormix.report.style import ORANGE, PURPLE, SKY, YELLOW, Stroke, stroke
 from priormix.studies.names import BOTH, LINEAR, SINUSOID
-from priormix.zoo import load_with_recipe
+from priormix.zoo import load
 
 SHIPPED = ("linear-1d", "sinusoid-1d", "linear-sinusoid-1d")
 MOST_MODELS = 8
@@ -37,12 +37,11 @@ def load_models(sources: Sequence[str]) -> list[ShownModel]:
         raise PriormixError(f"--model: at most {MOST_MODELS} models can be shown, got {len(sources)}")
     shown: list[ShownModel] = []
     for source in sources:
-        predictor, recipe = load_with_recipe(source, device="cpu")
-        if recipe.mixture.dim != 1:
-            raise PriormixError(
-                f"{source}: reads {recipe.mixture.dim} inputs; the plane shows networks of one input"
-            )
-        shown.append(ShownModel(_free_name(source, shown), predictor, recipe))
+        network = load(source, device="cpu")
+        dim = network.recipe.mixture.dim
+        if dim != 1:
+            raise PriormixError(f"{source}: reads {dim} inputs; the plane shows networks of one input")
+        shown.append(ShownModel(_free_name(source, shown), network, network.recipe))
     return shown
 
 

@@ -43,6 +43,7 @@ class Page:
         self.address = pn.widgets.TextInput(value="", visible=False)
         self.address.jscallback(value="window.history.replaceState(null, '', '?' + cb_obj.value)")
         self._is_showing = False
+        self._latest: Answer | None = None
         self._replay: Any = None
         self._show_first(query)
         self.tabs = pn.Tabs(
@@ -89,13 +90,29 @@ class Page:
         self._say(problem)
 
     def _show(self, answer: Answer) -> None:
+        self._latest = answer
+        self._is_showing = True
+        try:
+            self.controls.show(self.view, answer)
+            self.summary.object = _in_words(answer)
+            self._show_links()
+        finally:
+            self._is_showing = False
+        document = self.plot.points.document
+        if document is None:
+            self._show_in_plots(answer)
+        else:
+            # Panel calls back without Bokeh's lock of the document, which plots are only written under
+            document.add_next_tick_callback(lambda: self._show_in_plots(answer))
+
+    def _show_in_plots(self, answer: Answer) -> None:
+        if answer is not self._latest:
+            # it would put a point back that has been dragged on
+            return
         self._is_showing = True
         try:
             self.plot.show(answer)
             self.weights.show(answer)
-            self.controls.show(self.view, answer)
-            self.summary.object = _in_words(answer)
-            self._show_links()
         finally:
             self._is_showing = False
 
@@ -197,7 +214,7 @@ class Page:
                 pn.pane.Bokeh(self.plot.figure),
                 hint,
             ),
-            pn.Column(pn.pane.Bokeh(self.weights.figure), self.summary),
+            pn.Column(pn.pane.Bokeh(self.weights.figure), self.summary, self.controls.about_bayes()),
         )
 
     def _study_tab(self) -> pn.Column:

@@ -113,7 +113,7 @@ class WeightsPlot:
         colours = [BLACK, *(strokes[name].colour for name in models)]
         self.figure = new_figure(
             width=300,
-            height=330,
+            height=300,
             x_range=FactorRange(),
             y_range=Range1d(-0.3, 1.3),
             title="Weights of the classes",

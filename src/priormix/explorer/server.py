@@ -55,10 +55,12 @@ def serve(
     announce(url)
     if open_browser:
         webbrowser.open(url)
+    # not run_until_shutdown, whose way of stopping waits for open pages
+    server.start()
     try:
-        server.run_until_shutdown()
+        server.io_loop.start()
     except KeyboardInterrupt:
-        server.stop()
+        return
 
 
 def _query() -> dict[str, str]:

@@ -77,7 +77,7 @@ class FrequencyPosterior(PosteriorPredictor):
         """The posterior at many queries of float64 contexts; with noise each context is integrated once."""
         if self.noise_std == 0:
             return super().answers(xs, ys, queries, tolerance)
-        contexts = zip(xs.split(1), ys.split(1), queries.split(1), strict=True)
+        contexts = zip(*(torch.split(part, 1) for part in (xs, ys, queries)), strict=True)
         each = [self._answers(x, y, asked, tolerance) for x, y, asked in contexts]
         mean, variance, log_density = (torch.stack(part) for part in zip(*each, strict=True))
         zero = torch.zeros_like(log_density)

@@ -49,7 +49,7 @@ class Child:
 
     def reason(self) -> str | None:
         """Wait for the end of the process; why it failed, or None where it trained the network."""
-        status = self._process.wait()
+        status = self._buried()
         if status == 0:
             return None
         if status < 0:
@@ -58,10 +58,15 @@ class Child:
         return lines[-1].removeprefix("priormix: ") if lines else f"status {status}"
 
     def stop(self) -> None:
-        """End the process and wait until it is gone."""
+        """Ask the process to save what it has, and wait until it is gone."""
         if not self.ended():
             self._process.terminate()
-            self._process.wait()
+        self._buried()
+
+    def _buried(self) -> int:
+        """Wait for the end of the process, and close the pipe by which it saw that this one lives."""
+        with self._process:
+            return self._process.wait()
 
 
 def train_in_child(folder: str, device: str, threads: int, imports: bool) -> str | None:

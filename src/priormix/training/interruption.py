@@ -22,7 +22,10 @@ class Interruption:
 
 @contextmanager
 def noting_interruptions() -> Iterator[Interruption]:
-    """Within this context signals are noted; elsewhere than in the main thread they keep their meaning."""
+    """Within this context signals are noted; elsewhere than in the main thread they keep their meaning.
+
+    A signal that nobody has obeyed by raising is given again at the end, to whom it would have gone first.
+    """
     noted = Interruption()
     if threading.current_thread() is not threading.main_thread():
         yield noted
@@ -33,3 +36,5 @@ def noting_interruptions() -> Iterator[Interruption]:
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
+    if noted.signum is not None:
+        signal.raise_signal(noted.signum)

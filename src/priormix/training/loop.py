@@ -43,8 +43,8 @@ def train(
     with shortage_explained(), RunDirectory(Path(directory), recipe) as run:
         if not run.finished:
             with Saving(run, pace) as saving:
-                network = _pretrain(recipe, target, [MetricsFile(run.metrics), *reporters], saving)
-            run.finish(network)
+                # signals wait until the weights are written too
+                run.finish(_pretrain(recipe, target, [MetricsFile(run.metrics), *reporters], saving))
         return NetworkPredictor(run.network().to(target))
 
 

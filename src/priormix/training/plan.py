@@ -109,7 +109,7 @@ def _seconds(stepper: Stepper) -> float:
     return time.perf_counter() - started
 
 
-def _h100_step(flops: float, recipe: Recipe) -> float:
+def _h100_step(flops: int, recipe: Recipe) -> float:
     layers = getattr(recipe.network.backbone, "layers", 12)
     return max(flops / (_H100_PEAK * _H100_SHARE), layers * _H100_SECONDS_A_LAYER)
 

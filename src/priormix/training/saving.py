@@ -4,6 +4,7 @@ import signal
 import time
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from types import TracebackType
 
 from priormix.errors import Interrupted, PriormixError
 from priormix.training.interruption import Interruption, noting_interruptions
@@ -40,8 +41,13 @@ class Saving(AbstractContextManager["Saving"]):
         self._interruption = self._stack.enter_context(noting_interruptions())
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, traceback)
 
     def resume(self, run: Pretraining) -> None:
         """Bring the run to where its newest whole checkpoint stands, if there is one."""

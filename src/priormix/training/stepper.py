@@ -37,10 +37,11 @@ class Stepper:
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.recipe = recipe
         self.network = build_network(recipe)
+        self.precision = _precision(recipe, device)
         self._fabric = Fabric(
             accelerator=device.type,
             devices=1 if device.index is None else [device.index],
-            precision=_precision(recipe, device),
+            precision=self.precision,
         )
         self._model, *self._optimisers = self._fabric.setup(
             self.network, *recipe.optimiser.build(self.network)

@@ -1,5 +1,6 @@
 """Nested state as named tensors beside JSON, so that nothing has to be pickled."""
 
+from math import inf
 from typing import Any
 
 import torch
@@ -42,10 +43,12 @@ def copied(tree: Tree) -> Tree:
 
 def first_not_finite(tree: Tree) -> str | None:
     """The path of a tensor that holds NaN or infinity; waits for the device once."""
-    tensors = {path: tensor for path, tensor in flatten(tree)[0].items() if tensor.is_floating_point()}
+    tensors = {path: t for path, t in flatten(tree)[0].items() if t.is_floating_point() and t.numel()}
     if not tensors:
         return None
-    finite = torch.stack([tensor.isfinite().all() for tensor in tensors.values()])
+    # the largest absolute value: NaN and infinity show in it, large finite numbers do not overflow
+    largest = torch._foreach_norm(list(tensors.values()), inf)
+    finite = torch.stack([each.isfinite() for each in largest])
     return None if bool(finite.all()) else list(tensors)[finite.tolist().index(False)]
 
 
