@@ -17,7 +17,8 @@ from made_up_study import row
 from priormix import DenseLinear, Mixture, Recipe, Sinusoid
 from priormix.explorer.prompt import read_points
 from priormix.models import Network, Transformer
-from priormix.studies.results import to_table, write_table
+from priormix.studies.results import to_table
+from priormix.tables import write_table
 from priormix.training.weights import build_network, write_weights
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

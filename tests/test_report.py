@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from priormix.models import NetworkPredictor
+from priormix.palette import _STROKES, stroke
 from priormix.report import write_report
 from priormix.report.drawings import DRAWINGS
-from priormix.report.style import _STROKES, stroke
 from priormix.studies.figure import Bench
 from priormix.studies.figures import FIGURES
 from priormix.studies.preset import find_preset

@@ -7,15 +7,12 @@ from io import BytesIO, StringIO
 import matplotlib as mpl
 import polars as pl
 from matplotlib.figure import Figure
-from tornado.web import RequestHandler
 
-from priormix.errors import PriormixError
-from priormix.explorer.answer import GRID, Answer, Plane
+from priormix.explorer.answer import GRID, Answer
 from priormix.explorer.study import chart_named
-from priormix.explorer.view import View, view_of_query
-from priormix.report.style import BLACK, GREY, Stroke, house_style, legend_below, stroke
+from priormix.palette import BLACK, GREY, Stroke, stroke
+from priormix.report.style import house_style, legend_below
 
-MIME = {"png": "image/png", "svg": "image/svg+xml", "csv": "text/csv; charset=utf-8"}
 _BAND = 0.15
 
 
@@ -57,37 +54,6 @@ def study_numbers(table: pl.DataFrame, chart: str) -> bytes:
     """The rows of a figure of a study as CSV."""
     figure = chart_named(chart, table).drawing.figure
     return table.filter(pl.col("figure") == figure).write_csv().encode()
-
-
-class Export(RequestHandler):
-    """Answers /export.png, /export.svg and /export.csv for the view that the query holds."""
-
-    def initialize(self, plane: Plane, strokes: Mapping[str, Stroke], table: pl.DataFrame | None) -> None:
-        self.plane, self.strokes, self.table = plane, strokes, table
-
-    def get(self, form: str) -> None:
-        query = {name: self.get_query_argument(name) for name in self.request.query_arguments}
-        try:
-            content = self._content(view_of_query(query), form)
-        except PriormixError as error:
-            self.set_status(400)
-            self.set_header("Content-Type", "text/plain; charset=utf-8")
-            self.finish(f"priormix: {error}\n")
-            return
-        self.set_header("Content-Type", MIME[form])
-        self.set_header("Content-Disposition", f'attachment; filename="priormix.{form}"')
-        self.finish(content)
-
-    def _content(self, view: View, form: str) -> bytes:
-        if view.tab == 1:
-            if self.table is None:
-                raise PriormixError("no results folder was given")
-            chart = view.chart or ""
-            return (
-                study_numbers(self.table, chart) if form == "csv" else study_picture(self.table, chart, form)
-            )
-        answer = self.plane.answer(view)
-        return plane_numbers(answer) if form == "csv" else plane_picture(answer, self.strokes, form)
 
 
 def _drawn(draw: Callable[[], Figure], form: str) -> bytes:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from priormix.errors import PriormixError
 from priormix.functions import DenseLinear, FunctionClass, Mixture, Sinusoid
+from priormix.palette import ORANGE, PURPLE, SKY, YELLOW, Stroke, stroke
 from priormix.predictors.base import Predictor
 from priormix.recipe import Recipe
-from priormix.report.style import ORANGE, PURPLE, SKY, YELLOW, Stroke, stroke
 from priormix.studies.names import BOTH, LINEAR, SINUSOID
 from priormix.zoo import load
 

@@ -15,7 +15,6 @@ from priormix.explorer.looks import PANE
 from priormix.explorer.models import strokes
 from priormix.explorer.plots import PlanePlot, WeightsPlot
 from priormix.explorer.prompt import Point, checked_points, read_file, read_points
-from priormix.explorer.study import chart_named, charts, draw_chart
 from priormix.explorer.view import View, view_of_query
 
 _REPLAY_MS = 400
@@ -218,12 +217,14 @@ class Page:
         )
 
     def _study_tab(self) -> pn.Column:
-        if self.table is None or not charts(self.table):
-            words = (
-                "No results folder with figures: <code>priormix explore FOLDER</code> shows those of a study."
-            )
-            return pn.Column(pn.pane.HTML(f"<p>{words}</p>", stylesheets=[PANE]))
+        if self.table is None:
+            return _nothing_to_show()
+        # here, as the drawings load matplotlib
+        from priormix.explorer.study import chart_named, charts, draw_chart
+
         table = self.table
+        if not charts(table):
+            return _nothing_to_show()
         try:
             chosen = chart_named(self.view.chart or "", table)
         except PriormixError as error:
@@ -240,6 +241,11 @@ class Page:
 
         select.param.watch(choose, "value")
         return pn.Column(select, place)
+
+
+def _nothing_to_show() -> pn.Column:
+    words = "No results folder with figures: <code>priormix explore FOLDER</code> shows those of a study."
+    return pn.Column(pn.pane.HTML(f"<p>{words}</p>", stylesheets=[PANE]))
 
 
 def _fields(view: View) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from bokeh.transform import factor_cmap
 
 from priormix.explorer.answer import GRID, Answer
 from priormix.explorer.looks import DASHES, dressed
-from priormix.report.style import BLACK, GREY, Stroke, stroke
+from priormix.palette import BLACK, GREY, Stroke, stroke
 
 POSTERIOR = "posterior"
 _EMPTY: list[float] = [float("nan")] * len(GRID)

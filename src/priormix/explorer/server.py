@@ -9,7 +9,7 @@ import torch
 
 from priormix.errors import PriormixError
 from priormix.explorer.answer import Plane
-from priormix.explorer.export import Export
+from priormix.explorer.download import Export
 from priormix.explorer.looks import PAGE
 from priormix.explorer.models import ShownModel, strokes
 from priormix.explorer.page import Page

@@ -10,10 +10,10 @@ from bokeh.plotting import figure as new_figure
 
 from priormix.errors import PriormixError
 from priormix.explorer.looks import DASHES, dressed
+from priormix.palette import stroke
 from priormix.report.drawings import DRAWINGS, Drawing
 from priormix.report.linear_drawings import MSE
 from priormix.report.shift_drawings import PARTS
-from priormix.report.style import stroke
 from priormix.studies.names import BOTH, MIXTURE
 
 _CURVES = ("2", "4, over many prompts", "7", "8", "9")

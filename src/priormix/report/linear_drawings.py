@@ -5,8 +5,9 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
+from priormix.palette import GREY, stroke
 from priormix.report.lines import one_line_a_model
-from priormix.report.style import GREY, legend_below, stroke
+from priormix.report.style import legend_below
 from priormix.studies.names import BAYES_MIXTURE, BEST_LASSO, DENSE, LEAST_SQUARES, MIXTURE, SPARSE
 
 SINGLES = [SPARSE, DENSE, MIXTURE]

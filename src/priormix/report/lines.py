@@ -3,7 +3,7 @@
 import polars as pl
 from matplotlib.axes import Axes
 
-from priormix.report.style import stroke
+from priormix.palette import stroke
 
 
 def line_with_band(

@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullFormatter
 
+from priormix.palette import BLACK, GREY, stroke
 from priormix.report.lines import line_with_band, one_line_a_model
-from priormix.report.style import BLACK, GREY, legend_below, stroke
+from priormix.report.style import legend_below
 from priormix.studies.names import BAYES_BOTH, BAYES_MIXTURE, BOTH, DENSE, LINEAR, MIXTURE
 
 MSE = "mean squared error (units of y²)"

@@ -8,8 +8,9 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from priormix.palette import BLUE, GREY, ORANGE
 from priormix.report.lines import one_line_a_model
-from priormix.report.style import BLUE, GREY, ORANGE, legend_below
+from priormix.report.style import legend_below
 from priormix.studies.names import BAYES_OWN, BOTH, LEAST_SQUARES, MIXTURE, bayes_name
 from priormix.studies.readings import faults
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import polars as pl
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from priormix.errors import PriormixError
 from priormix.tables import read_columns
@@ -77,7 +77,7 @@ def pool_seeds(table: pl.DataFrame) -> pl.DataFrame:
         pl.len().alias("n_seeds"),
     )
     counts = pooled["n_seeds"].to_list()
-    quantiles = [float(student.ppf(0.975, n - 1)) if n > 1 else 0.0 for n in counts]
+    quantiles = [float(stdtrit(n - 1, 0.975)) if n > 1 else 0.0 for n in counts]
     half = pl.col("spread") * pl.Series(quantiles) / pl.col("n_seeds").sqrt()
     several = pl.col("n_seeds") > 1
     return pooled.with_columns(

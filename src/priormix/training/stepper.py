@@ -3,7 +3,6 @@
 from typing import Any, Literal
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from priormix.devices import is_fast_in_bfloat16
@@ -37,6 +36,9 @@ class Stepper:
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.recipe = recipe
         self.network = build_network(recipe)
+        # here, as it takes longer to load than a network that is only asked
+        from lightning_fabric import Fabric
+
         self.precision = _precision(recipe, device)
         self._fabric = Fabric(
             accelerator=device.type,
