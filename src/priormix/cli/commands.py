@@ -31,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(zoo, name="zoo")
-app.command(epilog="Example: priormix bench train --json train.json -- --batch 256")(bench)
+app.command(epilog="Example: priormix bench train --json train.json")(bench)
 app.command(epilog="Example: priormix sweep widths.yaml --out sweeps/widths --json")(sweep)
 
 
