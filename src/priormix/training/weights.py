@@ -12,13 +12,14 @@ from torch import nn
 
 from priormix.errors import PriormixError
 from priormix.files import write_atomically
-from priormix.models import InContextNetwork
+from priormix.models import InContextNetwork, Transformer
 from priormix.recipe import Recipe, parse_recipe
 from priormix.training.memory import check_fits, outline_network
 from priormix.training.tensor_tree import first_not_finite
 
 FORMAT = "priormix-2"
-# its header held format and recipe as entries of their own, and no checksum
+# its header held format and recipe as entries of their own, and no checksum; its transformers had all
+# queries first, then all keys and all values
 FIRST_FORMAT = "priormix-1"
 
 
@@ -67,9 +68,25 @@ def read_weights(path: Path) -> tuple[InContextNetwork, Recipe]:
     recipe = parse_recipe(header.get("recipe"), f"{path}: header")
     # before anything is allocated: the file alone says how large the network may be
     _check_shapes(outline_network(recipe), tensors, path)
+    if header["format"] == FIRST_FORMAT:
+        tensors = _head_by_head(tensors, recipe)
     network = build_network(recipe)
     network.load_state_dict(tensors)
     return network, recipe
+
+
+def _head_by_head(tensors: dict[str, torch.Tensor], recipe: Recipe) -> dict[str, torch.Tensor]:
+    """The tensors of the first format with queries, keys and values of a head side by side."""
+    backbone = recipe.network.backbone
+    if not isinstance(backbone, Transformer):
+        return tensors
+    split = (3, backbone.heads, backbone.width // backbone.heads)
+    return {
+        name: tensor.reshape(*split, *tensor.shape[1:]).transpose(0, 1).reshape(tensor.shape)
+        if ".attention_in." in name
+        else tensor
+        for name, tensor in tensors.items()
+    }
 
 
 def _header(metadata: dict[str, str], path: Path) -> dict[str, Any]:
