@@ -26,6 +26,8 @@ from priormix.predictors import GradientDescentNetwork, KNearestNeighbours, Lass
 
 DIM, N_POINTS = 20, 41
 PENALTY = 0.1
+# coordinate descent that is not done by then is not compared with
+_SWEEPS = 100_000
 Array = np.ndarray[Any, Any]
 OURS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "least squares": lambda xs, ys: LeastSquares().predict(xs, ys).mean,
@@ -36,7 +38,7 @@ OURS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
 THEIRS: dict[str, Callable[[int], Any]] = {
     "least squares": lambda n: LinearRegression(fit_intercept=False),
     "ridge": lambda n: SklearnRidge(alpha=PENALTY, fit_intercept=False),
-    "lasso": lambda n: SklearnLasso(alpha=PENALTY, fit_intercept=False, tol=1e-10, max_iter=1_000_000),
+    "lasso": lambda n: SklearnLasso(alpha=PENALTY, fit_intercept=False, tol=1e-10, max_iter=_SWEEPS),
     "3 nearest neighbours": lambda n: KNeighborsRegressor(min(3, n)),
 }
 
@@ -68,24 +70,29 @@ def main() -> None:
 def _compared(name: str, xs: torch.Tensor, ys: torch.Tensor, repeats: int) -> dict[str, Any]:
     seconds, mean = _timed(lambda: OURS[name](xs, ys), repeats)
     started = time.perf_counter()
-    looped = _loop(THEIRS[name], xs.numpy(), ys.numpy())
+    looped, converged = _loop(THEIRS[name], xs.numpy(), ys.numpy())
     loop_seconds = time.perf_counter() - started
-    difference = float((mean - torch.from_numpy(looped)).abs().max())
+    difference = float((mean - torch.from_numpy(looped))[torch.from_numpy(converged)].abs().max())
+    unfinished = int((~converged).sum())
     ratio = f"{loop_seconds / seconds:,.0f} times as fast, largest difference {difference:.1e}"
+    if unfinished:
+        ratio += f" ({unfinished} fits of the loop did not converge)"
     print(f"{name:22} {seconds:8.3f} s, scikit-learn's loop {loop_seconds:7.1f} s: {ratio}", flush=True)
     return {"name": name, "seconds": seconds, "loop_seconds": loop_seconds, "largest_difference": difference}
 
 
-def _loop(estimator: Callable[[int], Any], xs: Array, ys: Array) -> Array:
-    predicted = np.zeros_like(ys)
+def _loop(estimator: Callable[[int], Any], xs: Array, ys: Array) -> tuple[Array, Array]:
+    """Predictions of every prefix, and which of them come from a fit that converged; both (B, T)."""
+    predicted, converged = np.zeros_like(ys), np.ones(ys.shape, dtype=bool)
     with warnings.catch_warnings():
-        # R² is undefined for a single example; nobody asked for it
+        # fits that did not converge are counted
         warnings.simplefilter("ignore")
         for b in range(len(xs)):
             for t in range(1, xs.shape[1]):
                 fitted = estimator(t).fit(xs[b, :t], ys[b, :t])
                 predicted[b, t] = fitted.predict(xs[b, t : t + 1])[0]
-    return predicted
+                converged[b, t] = getattr(fitted, "n_iter_", None) != _SWEEPS
+    return predicted, converged
 
 
 def _without_reference(xs: torch.Tensor, ys: torch.Tensor) -> list[dict[str, Any]]:
