@@ -78,7 +78,11 @@ def _case(case: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _ratios(seeds: list[dict[str, Any]]) -> dict[str, Any]:
     """Median ratio to our time; a run that was stopped counts with the time at which it was."""
-    ratios = {}
+    ratios: dict[str, Any] = {}
+    missed = sum(not seed["ours"]["near"] for seed in seeds)
+    if missed:
+        print(f"  no ratio: ours was not near for {missed} of {len(seeds)} seeds", flush=True)
+        return ratios
     for name in seeds[0]["references"]:
         runs = [(seed["references"][name], seed["ours"]["seconds"]) for seed in seeds]
         stopped = sum(not run["near"] for run, _ in runs)
