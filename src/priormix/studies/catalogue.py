@@ -45,16 +45,14 @@ def half_and_half(one: FunctionClass, two: FunctionClass) -> Mixture:
     return Mixture(components=(one, two), weights=(0.5, 0.5))
 
 
-def linear_models(
-    preset: Preset, seed: int, weights: tuple[float, ...] | None = None
-) -> dict[str, Recipe]:
+def linear_models(preset: Preset, seed: int, weights: tuple[float, ...] | None = None) -> dict[str, Recipe]:
     """Models on dense and sparse functions, one for each weight of the dense class (the preset's)."""
     weights = preset.dense_weights if weights is None else weights
     return _by_weight(preset, dense(preset), sparse(preset), SPARSE, preset.linear, weights, seed)
 
 
 def relu_models(preset: Preset, seed: int) -> dict[str, Recipe]:
-    """Models on dense functions and ReLU networks, one for each of the preset's weights of the dense class."""
+    """Models on dense functions and ReLU networks, one for each weight of the dense class."""
     return _by_weight(preset, dense(preset), relu(preset), RELU, preset.relu, preset.dense_weights, seed)
 
 

@@ -150,10 +150,10 @@ _PRESETS = {
             curve_size=Size(layers=4, heads=4, width=64),
             sizes={},
             rare_size=Size(layers=2, heads=4, width=32),
-            linear=Effort(steps=4000, batch=64, learning_rate=4e-3),
+            linear=Effort(steps=12_000, batch=64, learning_rate=4e-3),
             line=Effort(steps=800, batch=64, learning_rate=4e-3, input_std=1.5),
-            curve=Effort(steps=8000, batch=64, learning_rate=4e-3, input_std=1.5),
-            relu=Effort(steps=4000, batch=64, learning_rate=4e-3),
+            curve=Effort(steps=6000, batch=64, learning_rate=5e-3, input_std=1.5),
+            relu=Effort(steps=12_000, batch=64, learning_rate=4e-3),
             rare=Effort(steps=1600, batch=64, learning_rate=4e-3, input_std=1.5),
         ),
         Preset(
