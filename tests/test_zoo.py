@@ -244,7 +244,7 @@ def test_a_model_goes_to_the_hub_and_loads_by_its_name_there(zoo, fake_hub, caps
 def test_names_that_stand_for_nothing_say_what_there_is(fake_hub, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("runs").mkdir()
-    assert "linear-3d: no such model. In the zoo: dense-8d," in refuse(capsys, "zoo", "show", "linear-3d")
+    assert "linear-3d: no such model. In the zoo: constant-1d," in refuse(capsys, "zoo", "show", "linear-3d")
     assert "the id owner/name of a repository" in refuse(capsys, "evaluate", "linear-3d")
     # a typing error in the name of a run must not be looked up on the hub
     assert "runs/frist: no such weights file" in refuse(capsys, "zoo", "show", "runs/frist")
