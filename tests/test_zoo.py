@@ -127,7 +127,11 @@ def test_a_built_model_loads_by_its_name_and_predicts(zoo):
 
 def test_what_was_measured_lies_beside_the_weights(zoo):
     measured = priormix.load("tiny", device="cpu").measured
-    assert [one.scenario for one in measured.scenarios] == ["its own prior", "dense linear", "sinusoid (frequency 0.5)"]
+    assert [one.scenario for one in measured.scenarios] == [
+        "its own prior",
+        "dense linear",
+        "sinusoid (frequency 0.5)",
+    ]
     for one in measured.scenarios:
         assert set(one.curves) == {"model", "least squares", "exact Bayes"}
         assert len(one.curves["model"].mean) == one.n_points == 7
