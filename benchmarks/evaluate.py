@@ -105,7 +105,7 @@ def _without_reference(xs: torch.Tensor, ys: torch.Tensor) -> list[dict[str, Any
     }
     rows = []
     for name, predictor in predictors.items():
-        few = 50 if name.startswith("gradient") else len(xs)
+        few = 10 if name.startswith("gradient") else len(xs)
         seconds, _ = _timed(lambda p=predictor, n=few: p.predict(xs[:n], ys[:n]), 1)
         print(f"{name:32} {few / seconds:10,.0f} prompts/s")
         rows.append({"name": name, "prompts_per_second": few / seconds})

@@ -101,7 +101,7 @@ class Tuned:
     ) -> None:
         layers, heads, width = size
         backbone = Transformer(layers=layers, heads=heads, width=width, positions="learned")
-        network = Network(layout="interleaved", backbone=backbone)
+        network = Network(layout="interleaved", head="linear", backbone=backbone)
         self.functions, self.n_points, self.batch = functions, n_points, batch
         self.network: InContextNetwork = network.build(functions.dim, n_points, seed)
         self._learning_rate, self._steps, self._seed = learning_rate, steps, seed

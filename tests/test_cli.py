@@ -11,6 +11,8 @@ import pytest
 import yaml
 
 from command_line import in_process, priormix, refuse
+from priormix.studies.results import read_table
+from priormix.zoo.catalogue import model_folder
 
 RECIPE = {
     "mixture": {"kind": "dense_linear", "dim": 2},
@@ -60,6 +62,22 @@ def test_the_page_needs_nothing_but_itself(study):
     assert 'src="data:image/png;base64,' in page
     assert "http://" not in page
     assert "https://" not in page
+
+
+@pytest.mark.skipif(
+    not model_folder("linear-sinusoid-1d").exists(), reason="this checkout has no weights in its zoo"
+)
+def test_reproduce_from_shipped_networks_trains_nothing(tmp_path):
+    done = priormix("reproduce", "--pretrained", "--figures", "5,S3", "--out", tmp_path, "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    table = read_table(tmp_path / "pretrained" / "results.parquet")
+    assert set(table["figure"]) == {"5", "S3"}
+    assert "trained" not in done.stderr
+    assert not (tmp_path / "runs").exists()
+    # the shipped model fits a cosine of frequency 1, on its own and far better than it fits a blend
+    shares = table.filter(model="linear + sinusoid", metric="unexplained_share", scenario="weight")
+    alone, blended = (shares.filter(parameter=weight)["mean"].item() for weight in (0.0, 0.5))
+    assert alone < 0.1 < blended
 
 
 def test_a_second_reproduce_trains_and_measures_nothing_again(study):
@@ -134,6 +152,10 @@ def test_mistakes_on_the_command_line_are_one_line_each(capsys, tmp_path, recipe
         capsys, "reproduce", "--figures", "12,1", "--out", tmp_path
     )
     assert "given: ONE" in refuse(capsys, "reproduce", "--figures", "one")
+    wrong = refuse(capsys, "reproduce", "--pretrained", "--preset", "paper", "--out", tmp_path)
+    assert "no networks are shipped for preset 'paper'" in wrong
+    wrong = refuse(capsys, "reproduce", "--pretrained", "--seeds", "2", "--out", tmp_path)
+    assert "one pretraining run of every model, given: 2" in wrong
     assert "'cuda:7' is absent" in refuse(
         capsys, "train", recipe, "--device", "cuda:7", "--out", tmp_path / "run"
     )

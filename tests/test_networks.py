@@ -17,9 +17,9 @@ LAYOUT_NAMES = ["interleaved", "paired"]
 POSITIONS = ["sine", "learned", "rotary", "none"]
 
 
-def small_network(layout="paired", positions="sine", dim=3, n_points=6, seed=0):
+def small_network(layout="paired", positions="sine", dim=3, n_points=6, seed=0, head="affine"):
     backbone = Transformer(layers=2, heads=2, width=16, positions=positions)
-    network = Network(layout=layout, backbone=backbone).build(dim, n_points, seed)
+    network = Network(layout=layout, backbone=backbone, head=head).build(dim, n_points, seed)
     with torch.random.fork_rng():
         torch.manual_seed(1)
         # a fresh network predicts 0 and its blocks do nothing; give it something to say
@@ -28,11 +28,23 @@ def small_network(layout="paired", positions="sine", dim=3, n_points=6, seed=0):
     return network
 
 
+@pytest.mark.parametrize("head", ["linear", "affine"])
 @pytest.mark.parametrize("layout", LAYOUT_NAMES)
 @pytest.mark.parametrize("positions", POSITIONS)
-def test_networks_keep_the_predictors_contract(layout, positions):
+def test_networks_keep_the_predictors_contract(layout, positions, head):
     xs, ys = gaussian_prompts(4, 6, 3, torch.float32)
-    check_predictor(NetworkPredictor(small_network(layout, positions)), xs, ys)
+    check_predictor(NetworkPredictor(small_network(layout, positions, head=head)), xs, ys)
+
+
+def test_an_affine_head_gives_an_intercept_and_coefficients_of_the_point_that_is_asked_for():
+    network = small_network()
+    network.read_out.weight.data.zero_()
+    network.read_out.bias.data = torch.tensor([0.5, 1.0, -2.0, 3.0])
+    xs, ys = gaussian_prompts(2, 6, 3, torch.float32)
+    coefficients = torch.tensor([1.0, -2.0, 3.0])
+    assert torch.allclose(network(xs, ys), 0.5 + xs @ coefficients, atol=1e-5)
+    queries = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(network.at_queries(xs, ys, queries), 0.5 + queries @ coefficients, atol=1e-5)
 
 
 @pytest.mark.parametrize("layout", LAYOUT_NAMES)
@@ -76,7 +88,7 @@ def test_paired_tokens_hold_the_point_before_and_mark_the_first():
 def test_the_studys_three_sizes_have_the_published_numbers_of_parameters(size, millions):
     layers, heads, width = size
     backbone = Transformer(layers=layers, heads=heads, width=width)
-    network = Network(layout="interleaved", backbone=backbone).build(20, 40)
+    network = Network(layout="interleaved", backbone=backbone, head="linear").build(20, 40)
     assert round(network.n_parameters / 1e6, 1) == millions
 
 

@@ -3,12 +3,16 @@
 They are installed by pip, without a network, into a folder that only the commands below see.
 """
 
+import csv
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 import yaml
@@ -16,6 +20,7 @@ import yaml
 from command_line import refuse
 from priormix import DecisionTree, PriormixError, bayes
 from priormix.models import Backbone
+from priormix.sweeps.results import read_results
 
 EXAMPLES = {"function_class": "quadratic", "predictor": "running_mean", "backbone": "gru"}
 RECIPE = {
@@ -106,6 +111,45 @@ def test_a_network_is_trained_and_evaluated_with_them_by_name(installed, tmp_pat
     plain, shrunk = curves["running_mean"]["mean"], curves[more]["mean"]
     assert plain[0] == shrunk[0]
     assert plain[5] != shrunk[5]
+
+
+def test_a_sweep_tries_them_by_name(installed, tmp_path):
+    transformer = {"kind": "transformer", "layers": 1, "heads": 1, "width": 8}
+    search = {"kind": "grid", "fields": {"network.backbone": [RECIPE["network"]["backbone"], transformer]}}
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump({"recipe": RECIPE, "search": search}))
+    out = tmp_path / "sweep"
+    done = priormix(installed, "sweep", tmp_path / "sweep.yaml", "--out", out, "--json")
+    assert done.returncode == 0, done.stderr
+    table = read_results(out)
+    assert table.height == 2
+    assert set(table["status"]) == {"finished"}
+    assert [json.loads(backbone)["kind"] for backbone in table["network.backbone"]] == ["gru", "transformer"]
+
+
+def test_the_explorer_shows_them_by_name(installed, tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    fields = {**RECIPE, "mixture": {"kind": "quadratic", "dim": 1}}
+    recipe.write_text(yaml.safe_dump(fields))
+    trained = priormix(installed, "train", recipe, "--out", tmp_path / "bent", "--device", "cpu")
+    assert trained.returncode == 0, trained.stderr
+    command = [sys.executable, "-m", "priormix", "explore", "--no-browser", "--port", "0"]
+    command += ["--model", str(tmp_path / "bent")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment(installed)) as server:
+        try:
+            url = server.stdout.readline().removeprefix("explorer: ").strip()
+            query = urlencode({"function": "random quadratic", "n_points": 5})
+            with urlopen(f"{url}export.csv?{query}") as answer:
+                rows = list(csv.DictReader(io.TextIOWrapper(answer, "utf-8")))
+        finally:
+            server.terminate()
+    drawn = [(row["what"], row["name"]) for row in rows]
+    assert drawn.count(("prediction", "bent")) > 100
+    assert [what for what, _ in drawn].count("example") == 5
+    truth = {float(row["x"]): float(row["value"]) for row in rows if row["what"] == "truth"}
+    # a paraboloid of one input has its roots at 1 and -1
+    between = [y for x, y in truth.items() if abs(x) < 1]
+    beyond = [y for x, y in truth.items() if abs(x) > 1]
+    assert max(between) < 0 < min(beyond) or min(between) > 0 > max(beyond)
 
 
 def test_the_schema_describes_them(installed):

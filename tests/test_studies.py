@@ -7,6 +7,7 @@ import torch
 from scipy import stats
 
 from made_up_study import MIXTURE, a_reproduced_study, changed, row
+from priormix import zoo
 from priormix.errors import PriormixError
 from priormix.models import NetworkPredictor
 from priormix.studies.checks import Check
@@ -146,6 +147,14 @@ def test_every_preset_names_trainable_recipes(name):
             assert recipe.mixture.dim in (1, preset.dim)
 
 
+def test_all_networks_of_the_pretrained_preset_are_in_the_zoo():
+    preset, shipped = find_preset("pretrained"), zoo.names_by_run_id()
+    assert preset.figures == find_preset("quick").figures
+    needed = {r.run_id for name in preset.figures for r in FIGURES[name].models(preset, 0).values()}
+    assert needed <= shipped.keys()
+
+
 def test_an_unknown_preset_lists_the_known_ones():
-    with pytest.raises(PriormixError, match="unknown preset 'big'; known: smoke, quick, standard, paper"):
+    known = "smoke, quick, pretrained, standard, paper"
+    with pytest.raises(PriormixError, match=f"unknown preset 'big'; known: {known}"):
         find_preset("big")

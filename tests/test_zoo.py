@@ -20,17 +20,13 @@ from priormix.cli.zoo import SHIPPED, _complete
 from priormix.functions import Mixture
 from priormix.zoo import PretrainedNetwork, catalogue, shipped_recipe
 
-NAMES = {
-    "dense-8d",
-    "dense-sparse-8d",
-    "linear-1d",
-    "linear-1d-small",
-    "linear-sinusoid-1d",
-    "linear-sinusoid-1d-small",
-    "sinusoid-1d",
-    "sinusoid-1d-small",
-    "sparse-8d",
+LINES_AND_SINUSOIDS = {
+    f"{prior}-1d{size}" for prior in ("linear", "sinusoid", "linear-sinusoid") for size in ("", "-small")
 }
+LINES_AND_CONSTANTS = {"linear-1d-tiny", "constant-1d"} | {
+    f"linear-constant-1d-{share}" for share in ("half", "tenth", "hundredth", "thousandth")
+}
+NAMES = {"dense-8d", "dense-sparse-8d", "sparse-8d"} | LINES_AND_SINUSOIDS | LINES_AND_CONSTANTS
 TINY = {
     "mixture": {
         "kind": "mixture",
@@ -96,12 +92,13 @@ def same_network(one, two):
     return all(torch.equal(weights[name], others[name]) for name in weights | others)
 
 
-def test_the_package_knows_its_nine_models():
+def test_the_package_knows_its_models():
     assert set(catalogue.names()) == NAMES
     for name in NAMES:
         recipe = shipped_recipe(name)
         assert recipe.mixture.dim == (8 if name.endswith("8d") else 1)
-        assert isinstance(recipe.mixture, Mixture) == ("dense-sparse" in name or "linear-sinusoid" in name)
+        two_classes = name.startswith(("dense-sparse", "linear-sinusoid", "linear-constant"))
+        assert isinstance(recipe.mixture, Mixture) == two_classes
         assert catalogue.name_of(recipe) == name
     for name in NAMES:
         if f"{name}-small" in NAMES:
@@ -247,7 +244,7 @@ def test_a_model_goes_to_the_hub_and_loads_by_its_name_there(zoo, fake_hub, caps
 def test_names_that_stand_for_nothing_say_what_there_is(fake_hub, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("runs").mkdir()
-    assert "linear-3d: no such model. In the zoo: dense-8d," in refuse(capsys, "zoo", "show", "linear-3d")
+    assert "linear-3d: no such model. In the zoo: constant-1d," in refuse(capsys, "zoo", "show", "linear-3d")
     assert "the id owner/name of a repository" in refuse(capsys, "evaluate", "linear-3d")
     # a typing error in the name of a run must not be looked up on the hub
     assert "runs/frist: no such weights file" in refuse(capsys, "zoo", "show", "runs/frist")

@@ -9,7 +9,7 @@ import typer
 
 from priormix.errors import PriormixError
 
-BENCHMARKS = ("train", "evaluate", "time-to-bayes", "plan", "growth")
+BENCHMARKS = ("train", "evaluate", "time-to-bayes", "profile-step", "plan", "growth")
 
 
 def bench(

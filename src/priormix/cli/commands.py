@@ -82,6 +82,9 @@ def reproduce(
         str | None, typer.Option(help="Names such as 1,2,S1; all of the preset by default.")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Pretraining runs of every model.")] = 1,
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="Train nothing: measure the networks that priormix ships.")
+    ] = False,
     device: Device = "auto",
     out: Annotated[Path, typer.Option(help="Folder for runs, tables and pages.")] = Path("results"),
     address: Address = None,
@@ -93,6 +96,10 @@ def reproduce(
     from priormix.studies.preset import find_preset
     from priormix.studies.runner import run_study
 
+    if pretrained:
+        if preset not in ("quick", "pretrained"):
+            raise PriormixError(f"--pretrained: no networks are shipped for preset {preset!r}; leave it out")
+        preset = "pretrained"
     run_study(
         find_preset(preset),
         out,

@@ -1,4 +1,6 @@
-"""A network that reads prompts: token layout, linear map in, backbone, linear map out."""
+"""A network that reads prompts: token layout, linear map in, backbone, head."""
+
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -12,9 +14,16 @@ from priormix.models.layouts import LAYOUTS, LayoutName
 from priormix.models.transformer import Transformer
 from priormix.predictors.base import one_prompt_a_query
 
+HeadName = Literal["linear", "affine"]
+
 
 class Network(Frozen):
-    """Which network: a token layout and a backbone; by default one that a laptop trains in minutes.
+    """Which network: a token layout, a backbone and a head; by default one that a laptop trains in minutes.
+
+    With a `linear` head the prediction is a linear map of the last state, as in the study. With an `affine`
+    one that map gives an intercept and a coefficient for every coordinate of x_t, and the prediction is
+    intercept + coefficients · x_t. The network can then reason about coefficients, which sparse functions
+    need, and has no products to learn.
 
     `input_std` is the standard deviation of the first map's weights at the start; PyTorch's own start
     where it is None. Large values tell nearby inputs apart from the first step on, which functions that
@@ -24,6 +33,7 @@ class Network(Frozen):
     layout: LayoutName = "paired"
     input_std: PositiveFloat | None = None
     backbone: AnyBackbone = Transformer(layers=4, heads=4, width=64, positions="none")
+    head: HeadName = "affine"
 
     def build(self, dim: int, n_points: int, seed: int = 0) -> "InContextNetwork":
         """The network for inputs of `dim` coordinates, pretrained on prompts of n_points points.
@@ -47,7 +57,7 @@ class InContextNetwork(nn.Module):
         if config.input_std is not None:
             nn.init.normal_(self.read_in.weight, std=config.input_std)
         self.backbone = config.backbone.build(self.layout.n_tokens(n_points))
-        self.read_out = nn.Linear(width, 1)
+        self.read_out = nn.Linear(width, 1 if config.head == "linear" else 1 + dim)
         # a network that starts at the prior mean, zero, does not have to unlearn anything
         nn.init.zeros_(self.read_out.weight)
         nn.init.zeros_(self.read_out.bias)
@@ -56,8 +66,7 @@ class InContextNetwork(nn.Module):
         """Predictions of f(x_t), (B, T); raises PriormixError for inputs of another dimension."""
         self._check(xs)
         states = self.read_in(self.layout.tokens(xs, ys))
-        predicted: Tensor = self.read_out(self.layout.predicting(self.backbone(states)))
-        return predicted[..., 0]
+        return self._predictions(self.layout.predicting(self.backbone(states)), xs)
 
     def at_queries(
         self, xs: Float[Tensor, "B K D"], ys: Float[Tensor, "B K"], queries: Float[Tensor, "B Q D"]
@@ -75,8 +84,15 @@ class InContextNetwork(nn.Module):
             states = self.backbone.branches(tokens[:: queries.shape[1], :-1], last)
         else:
             states = self.backbone(tokens)[:, -1].reshape(*queries.shape[:2], -1)
-        predicted: Tensor = self.read_out(states)
-        return predicted[..., 0]
+        return self._predictions(states, queries)
+
+    def _predictions(
+        self, states: Float[Tensor, "B T W"], xs: Float[Tensor, "B T D"]
+    ) -> Float[Tensor, "B T"]:
+        numbers: Tensor = self.read_out(states)
+        if numbers.shape[-1] == 1:
+            return numbers[..., 0]
+        return numbers[..., 0] + (numbers[..., 1:] * xs).sum(-1)
 
     def _check(self, xs: Float[Tensor, "B T D"]) -> None:
         if xs.shape[2] != self.dim:

@@ -17,7 +17,6 @@ from priormix.studies.names import (
 )
 from priormix.studies.preset import Effort, Preset, Size
 
-WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 RARE_WEIGHTS = (0.5, 0.1, 0.01, 0.001)
 
 
@@ -46,14 +45,15 @@ def half_and_half(one: FunctionClass, two: FunctionClass) -> Mixture:
     return Mixture(components=(one, two), weights=(0.5, 0.5))
 
 
-def linear_models(preset: Preset, seed: int, weights: tuple[float, ...]) -> dict[str, Recipe]:
-    """Models on dense and sparse functions, one for each weight of the dense class."""
+def linear_models(preset: Preset, seed: int, weights: tuple[float, ...] | None = None) -> dict[str, Recipe]:
+    """Models on dense and sparse functions, one for each weight of the dense class (the preset's)."""
+    weights = preset.dense_weights if weights is None else weights
     return _by_weight(preset, dense(preset), sparse(preset), SPARSE, preset.linear, weights, seed)
 
 
-def relu_models(preset: Preset, seed: int, weights: tuple[float, ...]) -> dict[str, Recipe]:
+def relu_models(preset: Preset, seed: int) -> dict[str, Recipe]:
     """Models on dense functions and ReLU networks, one for each weight of the dense class."""
-    return _by_weight(preset, dense(preset), relu(preset), RELU, preset.relu, weights, seed)
+    return _by_weight(preset, dense(preset), relu(preset), RELU, preset.relu, preset.dense_weights, seed)
 
 
 def curve_models(preset: Preset, seed: int) -> dict[str, Recipe]:

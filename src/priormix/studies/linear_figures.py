@@ -7,7 +7,6 @@ from priormix.functions import FunctionClass
 from priormix.measure import Evaluation, Scenario
 from priormix.recipe import Recipe
 from priormix.studies.catalogue import (
-    WEIGHTS,
     dense,
     linear_models,
     relu,
@@ -133,9 +132,9 @@ def _scenario(bench: Bench, name: str, functions: FunctionClass) -> Scenario:
 
 LINEAR_FIGURES = (
     Figure("1", partial(linear_models, weights=BAR_WEIGHTS), _bars),
-    Figure("2", partial(linear_models, weights=WEIGHTS), _weight_curves),
+    Figure("2", linear_models, _weight_curves),
     Figure("3", partial(linear_models, weights=BAR_WEIGHTS), _nonzeros_sweep),
-    Figure("7", partial(relu_models, weights=WEIGHTS), _relu_curves),
+    Figure("7", relu_models, _relu_curves),
     Figure("8", partial(_sized, SPARSE), partial(_size_curves, SPARSE)),
     Figure("9", partial(_sized, RELU), partial(_size_curves, RELU)),
 )

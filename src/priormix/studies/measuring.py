@@ -56,15 +56,19 @@ class Part:
         return self.out / self.preset.name / "parts" / f"figure-{self.figure}-{key}.parquet"
 
     def measure(self, device: torch.device) -> None:
-        """Measure the figure with the trained networks in `out/runs`, and keep the table."""
-        models = {
-            name: zoo.load(self.out / "runs" / run_id, device=str(device))
-            for name, run_id in self.runs.items()
-        }
+        """Measure the figure with the trained networks, and keep the table."""
+        models = {name: zoo.load(source, device=str(device)) for name, source in self._sources().items()}
         rows = FIGURES[self.figure].rows(Bench(self.preset, models, device), self.seed)
         table = to_table(rows)
         make_folder(self.path.parent)
         write_table(self.path, table)
+
+    def _sources(self) -> dict[str, str | Path]:
+        """What to load for every model: the run that was trained for it, or its name in the zoo."""
+        if not self.preset.pretrained:
+            return {name: self.out / "runs" / run_id for name, run_id in self.runs.items()}
+        shipped = zoo.names_by_run_id()
+        return {name: shipped[run_id] for name, run_id in self.runs.items()}
 
 
 def measure_all(parts: list[Part], device: torch.device, console: Console) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Presets: the same study at three sizes, and one that only checks the installation."""
+"""Presets: the same study at three sizes, one from shipped networks, and one that checks the installation."""
 
 from typing import Annotated, Literal
 
@@ -35,6 +35,9 @@ class Preset(Frozen):
     Scenarios are measured on `n_prompts` prompts, on fewer where exact Bayes takes long: on
     `n_curve_prompts` in one dimension, on `n_selection_prompts` in Figure S1, which compares Bayes mixtures
     with many noises, and on `n_shift_prompts` in Figure S4, which has many scenarios.
+
+    `dense_weights` are the weights of the dense class in Figures 2 and 7. The networks of a `pretrained`
+    preset come from the zoo, and their recipes are those of the zoo.
     """
 
     name: str
@@ -60,6 +63,8 @@ class Preset(Frozen):
     curve: Effort
     relu: Effort
     rare: Effort
+    dense_weights: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
+    pretrained: bool = False
 
 
 EXTRA_FIGURES = ("S1", "S2", "S3", "S4")
@@ -103,11 +108,12 @@ _PRESETS = {
             name="quick",
             figures=(*map(str, range(1, 7)), *EXTRA_FIGURES),
             dim=5,
-            nonzeros=2,
+            nonzeros=1,
             n_points=11,
-            bar_examples=4,
+            bar_examples=3,
             curve_points=25,
             panel_examples=15,
+            dense_weights=(0.0, 0.5, 1.0),
             rare_classes="linear and constant",
             rare_points=11,
             n_prompts=2000,
@@ -115,14 +121,41 @@ _PRESETS = {
             n_selection_prompts=500,
             n_shift_prompts=500,
             size=Size(layers=4, heads=4, width=64),
-            curve_size=Size(layers=4, heads=4, width=96),
+            curve_size=Size(layers=4, heads=4, width=64),
             sizes={},
             rare_size=Size(layers=3, heads=4, width=64),
-            linear=Effort(steps=3500, batch=64, learning_rate=3e-3),
+            linear=Effort(steps=6000, batch=64, learning_rate=4e-3),
             line=Effort(steps=600, batch=64, learning_rate=3e-3, input_std=1.5),
-            curve=Effort(steps=3600, batch=64, learning_rate=3e-3, input_std=1.5),
-            relu=Effort(steps=3500, batch=64, learning_rate=3e-3),
+            curve=Effort(steps=3600, batch=64, learning_rate=5e-3, input_std=1.5),
+            relu=Effort(steps=3500, batch=64, learning_rate=4e-3),
             rare=Effort(steps=800, batch=64, learning_rate=3e-3, input_std=1.5),
+        ),
+        Preset(
+            name="pretrained",
+            pretrained=True,
+            figures=(*map(str, range(1, 7)), *EXTRA_FIGURES),
+            dim=8,
+            nonzeros=2,
+            n_points=25,
+            bar_examples=6,
+            curve_points=40,
+            panel_examples=15,
+            dense_weights=(0.0, 0.5, 1.0),
+            rare_classes="linear and constant",
+            rare_points=11,
+            n_prompts=500,
+            n_curve_prompts=100,
+            n_selection_prompts=100,
+            n_shift_prompts=100,
+            size=Size(layers=4, heads=4, width=64),
+            curve_size=Size(layers=4, heads=4, width=64),
+            sizes={},
+            rare_size=Size(layers=2, heads=4, width=32),
+            linear=Effort(steps=12_000, batch=64, learning_rate=4e-3),
+            line=Effort(steps=800, batch=64, learning_rate=4e-3, input_std=1.5),
+            curve=Effort(steps=6000, batch=64, learning_rate=5e-3, input_std=1.5),
+            relu=Effort(steps=12_000, batch=64, learning_rate=4e-3),
+            rare=Effort(steps=1600, batch=64, learning_rate=4e-3, input_std=1.5),
         ),
         Preset(
             name="standard",

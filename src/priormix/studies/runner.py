@@ -28,13 +28,15 @@ def run_study(
 ) -> pl.DataFrame:
     """Train and measure what the figures need, and return the study's table.
 
-    Networks live in `out/runs/<run_id>`, measurements in `out/<preset>/parts`, the whole table in
-    `out/<preset>/results.parquet`. Whatever is there already and belongs to the same recipes is kept. The
-    Ray cluster at `address` trains where one is given.
+    Networks live in `out/runs/<run_id>`, those of a pretrained preset in the package; measurements in
+    `out/<preset>/parts`, the whole table in `out/<preset>/results.parquet`. Whatever is there already and
+    belongs to the same recipes is kept. The Ray cluster at `address` trains where one is given.
 
-    Raises PriormixError for figures that the preset does not have, and where the folder is in use or
-    cannot be written.
+    Raises PriormixError for figures or seeds that the preset does not have, and where the folder is in use
+    or cannot be written.
     """
+    if preset.pretrained and seeds > 1:
+        raise PriormixError(f"seeds: the package ships one pretraining run of every model, given: {seeds}")
     chosen = _chosen(figures, preset)
     folder = out / preset.name
     with sole_writer(folder):
@@ -45,7 +47,8 @@ def run_study(
             for figure in chosen
             for name, recipe in FIGURES[figure].models(preset, seed).items()
         ]
-        train_all(recipes, out / "runs", device, console, address)
+        if not preset.pretrained:
+            train_all(recipes, out / "runs", device, console, address)
         parts = [Part(figure, seed, preset, out) for figure in chosen for seed in range(seeds)]
         table = measure_all(parts, device, console)
         write_table(folder / "results.parquet", table)

@@ -65,7 +65,7 @@ def read_weights(path: Path) -> tuple[InContextNetwork, Recipe]:
     header = _header(metadata, path)
     if header["format"] != FIRST_FORMAT and header.get("sha256") != _checksum(tensors):
         raise PriormixError(f"{path}: damaged, its tensors do not match the checksum in its header")
-    recipe = parse_recipe(header.get("recipe"), f"{path}: header")
+    recipe = parse_recipe(_with_head(header.get("recipe")), f"{path}: header")
     # before anything is allocated: the file alone says how large the network may be
     _check_shapes(outline_network(recipe), tensors, path)
     if header["format"] == FIRST_FORMAT:
@@ -73,6 +73,13 @@ def read_weights(path: Path) -> tuple[InContextNetwork, Recipe]:
     network = build_network(recipe)
     network.load_state_dict(tensors)
     return network, recipe
+
+
+def _with_head(fields: Any) -> Any:
+    """The fields of a recipe; those from before there was a choice of heads had the linear one."""
+    if isinstance(fields, dict) and isinstance(fields.get("network"), dict):
+        return {**fields, "network": {"head": "linear", **fields["network"]}}
+    return fields
 
 
 def _head_by_head(tensors: dict[str, torch.Tensor], recipe: Recipe) -> dict[str, torch.Tensor]:

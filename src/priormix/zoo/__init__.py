@@ -1,6 +1,6 @@
 """Pretrained networks: ship, load, save and share them."""
 
-from priormix.zoo.catalogue import names, shipped_recipe
+from priormix.zoo.catalogue import names, names_by_run_id, shipped_recipe
 from priormix.zoo.listing import describe, entries
 from priormix.zoo.loading import load
 from priormix.zoo.measuring import Measured, MeasuredScenario, measure, measure_on, own_prior
@@ -19,6 +19,7 @@ __all__ = [
     "measure",
     "measure_on",
     "names",
+    "names_by_run_id",
     "own_prior",
     "pretraining_range",
     "shipped_recipe",

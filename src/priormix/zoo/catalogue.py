@@ -33,7 +33,12 @@ def model_folder(name: str) -> Path:
 
 def name_of(recipe: Recipe) -> str | None:
     """The name of the model in the zoo with this very recipe, if there is one."""
-    return next((name for name in names() if shipped_recipe(name) == recipe), None)
+    return names_by_run_id().get(recipe.run_id)
+
+
+def names_by_run_id() -> dict[str, str]:
+    """The names of all models of the zoo by the run_id of their recipes."""
+    return {shipped_recipe(name).run_id: name for name in names()}
 
 
 def unknown(name: str) -> PriormixError:
