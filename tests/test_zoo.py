@@ -127,7 +127,11 @@ def test_a_built_model_loads_by_its_name_and_predicts(zoo):
 
 def test_what_was_measured_lies_beside_the_weights(zoo):
     measured = priormix.load("tiny", device="cpu").measured
-    assert [one.scenario for one in measured.scenarios] == ["its own prior", "dense linear", "sinusoid"]
+    assert [one.scenario for one in measured.scenarios] == [
+        "its own prior",
+        "dense linear",
+        "sinusoid (frequency 0.5)",
+    ]
     for one in measured.scenarios:
         assert set(one.curves) == {"model", "least squares", "exact Bayes"}
         assert len(one.curves["model"].mean) == one.n_points == 7
@@ -167,7 +171,7 @@ def test_list_and_show(zoo, capsys):
     _, out, _ = in_process(capsys, "zoo", "list", "--json")
     (entry,) = json.loads(out)
     assert entry["name"] == "tiny"
-    assert entry["prior"] == "0.5 dense linear + 0.5 sinusoid"
+    assert entry["prior"] == "0.5 dense linear + 0.5 sinusoid (frequency 0.5)"
     assert (entry["dim"], entry["most_examples"], entry["has_weights"]) == (1, 6, True)
     _, out, _ = in_process(capsys, "zoo", "list")
     assert f"{entry['distance']['mean']:.4f} ±" in out

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import signal
 import sys
 from dataclasses import asdict
@@ -109,7 +110,7 @@ def reproduce(
         console=stderr,
         address=address,
     )
-    _print_report(write_report(out / preset), as_json)
+    _print_report(write_report(out / preset, os.cpu_count() or 1), as_json)
 
 
 @app.command(epilog="Example: priormix report results/quick")
@@ -120,7 +121,7 @@ def report(
     """Draw the report again from the table of a study."""
     from priormix.report import write_report
 
-    _print_report(write_report(folder), as_json)
+    _print_report(write_report(folder, os.cpu_count() or 1), as_json)
 
 
 @app.command(epilog="Example: priormix train recipe.yaml --out runs/mine")

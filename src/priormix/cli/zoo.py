@@ -42,16 +42,14 @@ def list_models(as_json: AsJson = False) -> None:
         return
     table = Table(title="distance: mean squared error above exact Bayes on the model's prior, 95% intervals")
     for name in ("model", "prior", "distance"):
-        table.add_column(name, no_wrap=name == "model")
-    for name in ("inputs", "examples", "parameters"):
-        table.add_column(name, justify="right")
+        table.add_column(name, no_wrap=name != "prior")
+    table.add_column("examples", justify="right")
     for model in models:
         distance = "not measured" if model.has_weights else "not built"
         if model.distance:
             half = (model.distance.high - model.distance.low) / 2
             distance = f"{model.distance.mean:.4f} ± {half:.4f}"
-        numbers = (str(model.dim), str(model.most_examples), f"{model.n_parameters:,}")
-        table.add_row(model.name, model.prior, distance, *numbers)
+        table.add_row(model.name, model.prior, distance, str(model.most_examples))
     stdout.print(table)
 
 

@@ -78,7 +78,7 @@ def evaluate(
     """Let every predictor meet the same n_prompts prompts of the scenario.
 
     A scenario with a query costs T calls in place of one, on 1, ..., T points: after every number of
-    examples there is another point to ask for. `n_examples` limits that to some numbers of examples; all
+    examples there is another point to ask for. `n_examples` limits the work to some numbers of examples; all
     others are NaN. Raises ValueError for a number of examples that the prompts do not have.
     """
     prompts = scenario.prompts(n_prompts, seed=seed, device=device)
@@ -87,7 +87,7 @@ def evaluate(
     means, log_component = {}, {}
     for name, predictor in predictors.items():
         if queries is None:
-            prediction = _only_after(wanted, predictor.predict(prompts.xs, prompts.ys))
+            prediction = _in_one(predictor, prompts, wanted)
         else:
             prediction = _one_by_one(predictor, prompts, queries, wanted)
         means[name] = prediction.mean
@@ -114,14 +114,17 @@ def _one_by_one(predictor: Predictor, prompts: Prompts, queries: Prompts, wanted
     return Prediction(mean, log_component=log_component)
 
 
-def _only_after(wanted: list[int], prediction: Prediction) -> Prediction:
-    """The prediction with NaN after all other numbers of examples."""
-    mean, log_component = prediction.mean, prediction.log_component
-    others = torch.ones(mean.shape[1], dtype=torch.bool, device=mean.device)
-    others[wanted] = False
-    if log_component is not None:
-        log_component = log_component.masked_fill(others[:, None], torch.nan)
-    return Prediction(mean.masked_fill(others, torch.nan), log_component=log_component)
+def _in_one(predictor: Predictor, prompts: Prompts, wanted: list[int]) -> Prediction:
+    """Predictions after the wanted numbers of examples; points after the last of them are not read."""
+    n_read = wanted[-1] + 1
+    answer = predictor.predict(prompts.xs[:, :n_read], prompts.ys[:, :n_read])
+    mean = torch.full_like(prompts.ys, torch.nan)
+    mean[:, wanted] = answer.mean[:, wanted]
+    if answer.log_component is None:
+        return Prediction(mean)
+    log_component = mean.new_full((*mean.shape, answer.log_component.shape[2]), torch.nan)
+    log_component[:, wanted] = answer.log_component[:, wanted]
+    return Prediction(mean, log_component=log_component)
 
 
 def _checked(n_examples: Sequence[int] | None, n_points: int) -> list[int]:

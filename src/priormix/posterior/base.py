@@ -61,6 +61,14 @@ class Answers:
     log_component: Float[Tensor, "B C"]
     parts: tuple["Answers", ...] = ()
 
+    @classmethod
+    def at_the_end(cls, found: Posterior, n_queries: int) -> "Answers":
+        """What is found at the ends of prompts, one for each of n_queries queries of every context."""
+        # the label of a query comes last, and the evidence before it is that of the context
+        evidence = Evidence(*(part[::n_queries, -2] for part in found.evidence.fields()))
+        mean, variance = (part[:, -1].reshape(-1, n_queries) for part in (found.mean, found.variance))
+        return cls(mean, variance, evidence, found.log_component[::n_queries, -1])
+
     def innermost(self) -> Iterator["Answers"]:
         """What each innermost class says alone, in the order of log_component."""
         if not self.parts:
@@ -90,12 +98,8 @@ class PosteriorPredictor(Predictor):
         tolerance: float,
     ) -> Answers:
         """The posterior at many queries of float64 contexts, here with a prompt for every query."""
-        batch, n_queries, _ = queries.shape
         found = self.posterior(*one_prompt_a_query(xs, ys, queries), tolerance)
-        # the label of a query comes last, and the evidence before it is that of the context
-        evidence = Evidence(*(part[::n_queries, -2] for part in found.evidence.fields()))
-        mean, variance = (part[:, -1].reshape(batch, n_queries) for part in (found.mean, found.variance))
-        return Answers(mean, variance, evidence, found.log_component[::n_queries, -1])
+        return Answers.at_the_end(found, queries.shape[1])
 
     def predict_at(
         self, xs: Float[Tensor, "B K D"], ys: Float[Tensor, "B K"], queries: Float[Tensor, "B Q D"]

@@ -45,13 +45,13 @@ class Repeats:
         return cls(same, is_new, torch.cat([torch.zeros_like(counts[:1]), counts]))
 
 
-def few_points(problem: Problem, repeats: Repeats, table: Table) -> None:
-    """Fill in all contexts of no more informative points than unknown coefficients.
+def few_points(problem: Problem, repeats: Repeats, wanted: Bool[Tensor, "T_plus_1 B"], table: Table) -> None:
+    """Fill in the wanted contexts of no more informative points than unknown coefficients.
 
     A repeated point counts once, with the mean of its labels; it is one point mass, and what its
     labels differ by is misfit.
     """
-    few = repeats.n_informative <= problem.n_coefficients
+    few = wanted & (repeats.n_informative <= problem.n_coefficients)
     queries = Queries.after(problem.points)
     n_numbers = max(1, problem.n_coefficients)
     wave = problem.wave

@@ -3,7 +3,7 @@
 from math import pi
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from priormix.posterior.base import Answers, Posterior, PosteriorPredictor
@@ -15,6 +15,7 @@ from priormix.posterior.modes import from_modes
 from priormix.posterior.quadrature import integrate, resolving_nodes
 from priormix.posterior.table import Table
 from priormix.posterior.waves import FreeWave, Points, Problem, Queries, Rows, refinement_factors
+from priormix.predictors.base import one_prompt_a_query
 
 
 class FrequencyPosterior(PosteriorPredictor):
@@ -54,17 +55,22 @@ class FrequencyPosterior(PosteriorPredictor):
     def posterior(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"], tolerance: float) -> Posterior:
         """The posterior for float64 prompts whose labels are exact to a relative `tolerance`."""
         problem = self.problem(xs, ys, tolerance)
+        if self.noise_std == 0:
+            every = torch.ones(len(problem.points) + 1, len(xs), dtype=torch.bool, device=xs.device)
+            return self._without_noise(problem, every)
         table = Table.empty(problem)
-        if self.noise_std > 0:
-            likelihood = NoisyLikelihood(
-                problem.points, Queries.after(problem.points), self.wave, self.noise_std, self.has_feature
-            )
-            for rows, n_panels in problem.rows():
-                table.write(rows, *integrate(likelihood, rows, self.wave.highest, n_panels))
-        else:
-            repeats = Repeats.of(problem)
-            few_points(problem, repeats, table)
-            from_modes(problem, repeats, table)
+        likelihood = NoisyLikelihood(
+            problem.points, Queries.after(problem.points), self.wave, self.noise_std, self.has_feature
+        )
+        for rows, n_panels in problem.rows():
+            table.write(rows, *integrate(likelihood, rows, self.wave.highest, n_panels))
+        return table.posterior()
+
+    def _without_noise(self, problem: Problem, wanted: Bool[Tensor, "T_plus_1 B"]) -> Posterior:
+        """The limit of vanishing noise; prefixes that are not wanted may be left at zero."""
+        table, repeats = Table.empty(problem), Repeats.of(problem)
+        few_points(problem, repeats, wanted, table)
+        from_modes(problem, repeats, wanted, table)
         return table.posterior()
 
     def answers(
@@ -76,7 +82,10 @@ class FrequencyPosterior(PosteriorPredictor):
     ) -> Answers:
         """The posterior at many queries of float64 contexts; with noise each context is integrated once."""
         if self.noise_std == 0:
-            return super().answers(xs, ys, queries, tolerance)
+            problem = self.problem(*one_prompt_a_query(xs, ys, queries), tolerance)
+            wanted = torch.zeros(xs.shape[1] + 2, problem.known.shape[1], dtype=torch.bool, device=xs.device)
+            wanted[-2] = True
+            return Answers.at_the_end(self._without_noise(problem, wanted), queries.shape[1])
         contexts = zip(*(torch.split(part, 1) for part in (xs, ys, queries)), strict=True)
         each = [self._answers(x, y, asked, tolerance) for x, y, asked in contexts]
         mean, variance, log_density = (torch.stack(part) for part in zip(*each, strict=True))

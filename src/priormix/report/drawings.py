@@ -33,7 +33,7 @@ DRAWINGS = (
     Drawing(
         "2",
         "2",
-        "Learning curves for five pretraining mixtures",
+        "Learning curves for several pretraining mixtures",
         "Mean squared error against the number of in-context examples, the pretraining weight of the dense "
         "class from 0 to 1. Bands: 95% interval over prompts. Thin lines: exact Bayes under each prior, "
         "least squares, and the Lasso at the penalty that is best in hindsight, on the same prompts.",

@@ -2,7 +2,9 @@
 
 import base64
 import json
+import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -36,9 +38,10 @@ class _Section:
     rows: list[dict[str, object]]
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, n_processes: int = 1) -> Path:
     """Draw `results.parquet` of a study's folder as `index.html`, `verdicts.json` and `figures/*.png`.
 
+    Several processes draw sooner; as with all spawned ones, a script that asks for them must be importable.
     Returns the path of the page. Raises PriormixError where the table is missing or damaged, or where the
     folder cannot be written.
     """
@@ -50,11 +53,9 @@ def write_report(folder: Path) -> Path:
         decided = [verdict.to_dict() for verdict in verdicts(table)]
         fault_rows, following_rows = faults(table), followings(table)
     write_atomically(folder / "verdicts.json", json.dumps(decided, indent=2, ensure_ascii=False).encode())
-    sections = []
-    for drawing in DRAWINGS:
-        if drawing.figure in set(table["figure"]):
-            with _holding(source, f"figure {drawing.name}"):
-                sections.append(_section(drawing, table, folder))
+    there = set(table["figure"])
+    drawings = [drawing for drawing in DRAWINGS if drawing.figure in there]
+    sections = _sections(drawings, table, source, min(n_processes, len(drawings)))
     template = Environment(autoescape=True).from_string(_resource("page.html"))
     with _holding(source, "the page"):
         page = template.render(
@@ -86,10 +87,23 @@ def _holding(source: Path, what: str) -> Iterator[None]:
         ) from error
 
 
-def _section(drawing: Drawing, table: pl.DataFrame, folder: Path) -> _Section:
-    rows = table.filter(pl.col("figure") == drawing.figure)
+def _sections(drawings: list[Drawing], table: pl.DataFrame, source: Path, n_processes: int) -> list[_Section]:
+    rows = [table.filter(pl.col("figure") == drawing.figure) for drawing in drawings]
+    make_folder(source.parent / "figures")
+    work = (drawings, rows, [source] * len(drawings))
+    if n_processes <= 1:
+        return list(map(_section, *work))
+    with ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(_section, *work))
+
+
+def _section(drawing: Drawing, rows: pl.DataFrame, source: Path) -> _Section:
+    with _holding(source, f"figure {drawing.name}"):
+        return _drawn(drawing, rows, source.parent)
+
+
+def _drawn(drawing: Drawing, rows: pl.DataFrame, folder: Path) -> _Section:
     picture = _png(drawing, rows)
-    make_folder(folder / "figures")
     write_atomically(folder / "figures" / f"figure-{_slug(drawing.name)}.png", picture)
     shown = rows.filter(pl.col("low").is_not_null()).drop("figure", "seed", strict=False)
     return _Section(

@@ -171,6 +171,8 @@ def _swept(
         scenario,
         shift,
         bench.preset.n_shift_prompts,
+        # the longest prompts are asked at their end, which is another place for every length
+        n_examples=None if shift is PromptLength else [subject.n_examples],
         severities=severities,
         device=bench.device,
     )

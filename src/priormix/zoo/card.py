@@ -23,7 +23,7 @@ def write_card(name: str, recipe: Recipe, measured: Measured | None) -> str:
 
 
 def prior_in_words(functions: FunctionClass) -> str:
-    """A prior in a few words, such as "50% dense linear + 50% sparse linear"."""
+    """A prior in a few words, such as "0.5 dense linear + 0.5 sinusoid (frequency 0)"."""
     if not isinstance(functions, Mixture):
         return in_words(functions)
     shares = zip(functions.weights, functions.components, strict=True)

@@ -123,8 +123,14 @@ def _scenarios(recipe: Recipe) -> Iterator[Scenario]:
 
 
 def in_words(functions: FunctionClass) -> str:
-    """The kind of a function class as words, such as "dense linear"."""
-    return functions.kind.replace("_", " ")
+    """A function class in words, such as "dense linear" or "sinusoid (frequency 0)"."""
+    settings = []
+    for name, field in type(functions).model_fields.items():
+        value = getattr(functions, name)
+        if name != "dim" and isinstance(value, int | float) and value != field.default:
+            settings.append(f"{name.replace('_', ' ')} {value:g}")
+    words = functions.kind.replace("_", " ")
+    return f"{words} ({', '.join(settings)})" if settings else words
 
 
 def _scenario(name: str, functions: FunctionClass, recipe: Recipe) -> Scenario:
