@@ -170,7 +170,7 @@ def train(
             return
         ranks = training.Ranks.of_environment(strategy)
         if only_plan:
-            _print_plan(training.plan(wanted, resolve_device(device)), as_json)
+            _print_plan(training.plan(wanted, resolve_device(device), devices, strategy), as_json)
             return
         folder = out or Path("runs") / wanted.run_id
         reporters: list[training.Reporter] = [training.ProgressBar(wanted, wanted.run_id)]

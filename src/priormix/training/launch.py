@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from torch.distributed import TCPStore
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from priormix.errors import LostContactError, PriormixError
 from priormix.training.interruption import Interruption, noting_interruptions

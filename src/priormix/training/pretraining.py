@@ -85,7 +85,7 @@ class Pretraining:
         return self._ranks.first_finding(own) is None
 
     def state(self) -> dict[str, Any]:
-        """All that the rest of the run depends on: nested tensors and plain values; whole on the first rank."""
+        """All that the rest of the run depends on, as nested tensors; whole on the first rank."""
         return {
             **self._position(),
             "seconds": self._seconds,

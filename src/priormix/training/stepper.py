@@ -7,8 +7,8 @@ from torch import Tensor
 
 from priormix.devices import is_fast_in_bfloat16
 from priormix.functions import LeadingInputs
-from priormix.prompts import Prompts
 from priormix.models import InContextNetwork
+from priormix.prompts import Prompts
 from priormix.recipe import Recipe
 from priormix.training.ranks import ALONE, Ranks
 from priormix.training.strategies import fabric_for, is_sharded
@@ -49,7 +49,7 @@ class Stepper:
         self.precision = _precision(recipe, device)
         self._fabric = fabric_for(device, self.precision, ranks, self.sharded)
         self._model = self._fabric.setup_module(self.network)
-        self._optimisers = [
+        self._optimisers: list[Any] = [
             self._fabric.setup_optimizers(optimiser) for optimiser in recipe.optimiser.build(self.network)
         ]
         self._peaks = [[group["lr"] for group in optimiser.param_groups] for optimiser in self._optimisers]

@@ -1,6 +1,6 @@
 """How the processes of a run share its work: whole copies of the network, or a part of it each."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -52,8 +52,9 @@ def fabric_for(device: torch.device, precision: Any, ranks: Ranks, sharded: bool
         devices: Any = 1 if device.index is None else [device.index]
         return Fabric(accelerator=device.type, devices=devices, precision=precision)
 
-    from lightning_fabric.plugins.environments import TorchElasticEnvironment
-    from lightning_fabric.strategies import DDPStrategy, ModelParallelStrategy
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+    from lightning_fabric.strategies.ddp import DDPStrategy
+    from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 
     fabric = Fabric(
         accelerator=device.type,
