@@ -179,8 +179,8 @@ def children(pid):
         (["--strategy", "fsdp"], {}, "needs at least 2, see --devices"),
     ],
 )
-def test_what_cannot_be_shared_is_refused_in_words(place, options, changes, complaint):
-    status, _, said = run(command(place, "refused", *options, **changes))
+def test_what_cannot_be_shared_is_refused_in_words(tmp_path, options, changes, complaint):
+    status, _, said = run(command(tmp_path, "refused", *options, **changes))
     assert status == 2
     assert complaint in " ".join(said.split())
     assert "Traceback" not in said

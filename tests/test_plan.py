@@ -27,7 +27,7 @@ RECIPE = Recipe(
 
 def forward_flops():
     """Two operations for every weight and token, and the two products of attention."""
-    weights = LAYERS * 12 * WIDTH**2 + (2 * DIM + 2) * WIDTH + WIDTH
+    weights = LAYERS * 12 * WIDTH**2 + (2 * DIM + 2) * WIDTH + WIDTH * (1 + DIM)
     return 2 * weights * POINTS + LAYERS * 2 * 2 * POINTS**2 * WIDTH
 
 

@@ -12,7 +12,7 @@ from priormix.recipe import Recipe
 from priormix.training.memory import BYTES_A_PARAMETER, memory_of_this_machine, outline_network
 from priormix.training.ranks import Ranks, Strategy
 from priormix.training.stepper import Stepper
-from priormix.training.strategies import COPIES, is_sharded
+from priormix.training.strategies import COPIES, SHARE_FOR_COPIES, is_sharded
 
 # a trial step takes less than so long; larger batches are scaled up from a smaller one
 _SECONDS_A_TRIAL = 20.0
@@ -78,7 +78,7 @@ def plan(recipe: Recipe, device: torch.device, devices: int = 1, strategy: Strat
     flops, kept = _of_one_prompt(network, recipe)
     # Adam's, until trial steps have shown what the optimiser keeps
     seconds, n_states = None, 2 * n_parameters
-    if COPIES * BYTES_A_PARAMETER * n_parameters + kept < memory_of_this_machine():
+    if COPIES * BYTES_A_PARAMETER * n_parameters < SHARE_FOR_COPIES * memory_of_this_machine():
         seconds, n_states = _trial(recipe, device)
     held = BYTES_A_PARAMETER * (2 * n_parameters + n_states)
     sharded = is_sharded(recipe, device, Ranks(size=devices, strategy=strategy))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # weights, gradients and two numbers of an optimiser
 COPIES = 4
-# of a card's memory, which activations need too
+# of a memory, which activations need too
 SHARE_FOR_COPIES = 0.6
 
 
