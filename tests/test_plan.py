@@ -27,7 +27,7 @@ RECIPE = Recipe(
 
 def forward_flops():
     """Two operations for every weight and token, and the two products of attention."""
-    weights = LAYERS * 12 * WIDTH**2 + (2 * DIM + 2) * WIDTH + WIDTH
+    weights = LAYERS * 12 * WIDTH**2 + (2 * DIM + 2) * WIDTH + WIDTH * (1 + DIM)
     return 2 * weights * POINTS + LAYERS * 2 * 2 * POINTS**2 * WIDTH
 
 
@@ -69,7 +69,9 @@ def test_the_command_prints_the_plan_and_writes_nothing(capsys, tmp_path):
 
 
 def test_an_unknown_benchmark_is_refused_with_the_known_ones(capsys):
-    assert "known: train, evaluate, time-to-bayes, plan, growth" in refuse(capsys, "bench", "nope")
+    assert "known: train, evaluate, time-to-bayes, profile-step, plan, growth" in refuse(
+        capsys, "bench", "nope"
+    )
 
 
 @pytest.mark.slow

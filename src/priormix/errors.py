@@ -1,7 +1,7 @@
 """Errors that a person can act on: what was given, where, and what is allowed."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -10,8 +10,17 @@ from pydantic_core import ErrorDetails
 class PriormixError(ValueError):
     """A mistake of the user or of the surroundings; its text is meant to be read by a person.
 
-    The command line prints the text on one line and exits with status 2.
+    The command line prints the text on one line and exits with the status, 2.
     """
+
+    status: ClassVar[int] = 2
+
+
+class LostContactError(PriormixError):
+    """Another process of the same run has ended; it has said why, this one cannot know."""
+
+    # that of a failure which is gone when one tries again
+    status: ClassVar[int] = 75
 
 
 class Interrupted(KeyboardInterrupt):

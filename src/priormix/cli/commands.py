@@ -15,7 +15,17 @@ from rich.table import Table
 
 from priormix.cli.bench import bench
 from priormix.cli.interruption import Commands, end_with_parent, terminated
-from priormix.cli.options import Address, AllowImports, AsJson, Device, print_json, print_path, stderr, stdout
+from priormix.cli.options import (
+    Address,
+    AllowImports,
+    AsJson,
+    Device,
+    Strategy,
+    print_json,
+    print_path,
+    stderr,
+    stdout,
+)
 from priormix.cli.sweep import sweep
 from priormix.cli.zoo import Source, zoo
 from priormix.errors import PriormixError
@@ -43,7 +53,7 @@ def main() -> None:
         app()
     except PriormixError as error:
         stderr.print(f"priormix: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(2)
+        sys.exit(error.status)
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -119,6 +129,13 @@ def train(
     recipe: Annotated[Path, typer.Argument(help="A recipe in YAML or JSON.")],
     out: Annotated[Path | None, typer.Option(help="Folder of the run; runs/<run_id> by default.")] = None,
     device: Device = "auto",
+    devices: Annotated[
+        int, typer.Option(min=1, help="Devices of this machine that train it together, a process each.")
+    ] = 1,
+    strategy: Annotated[
+        Strategy,
+        typer.Option(help="ddp: a copy of the network each; fsdp: a part of it each; auto: fsdp if it must."),
+    ] = "auto",
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log to the run's folder too.")] = False,
     wandb: Annotated[bool, typer.Option("--wandb", help="Log to Weights & Biases too.")] = False,
     checkpoint_every: Annotated[
@@ -134,7 +151,10 @@ def train(
     imports: AllowImports = False,
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
-    """Pretrain one network; a run that was cut off goes on from its last checkpoint."""
+    """Pretrain one network; a run that was cut off goes on from its last checkpoint.
+
+    Under torchrun, or with --devices, several processes share every batch; the result is that of one.
+    """
     if with_parent:
         end_with_parent()
     from priormix import training
@@ -145,8 +165,12 @@ def train(
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     with allow_imports(imports):
         wanted = read_recipe(recipe)
+        if devices > 1 and not only_plan and not training.Ranks.launched():
+            training.run_ranks(sys.argv[1:], devices)
+            return
+        ranks = training.Ranks.of_environment(strategy)
         if only_plan:
-            _print_plan(training.plan(wanted, resolve_device(device)), as_json)
+            _print_plan(training.plan(wanted, resolve_device(device), devices, strategy), as_json)
             return
         folder = out or Path("runs") / wanted.run_id
         reporters: list[training.Reporter] = [training.ProgressBar(wanted, wanted.run_id)]
@@ -155,8 +179,9 @@ def train(
         if wandb:
             reporters.append(training.WeightsAndBiases(wanted))
         pace = training.Pace(checkpoint_every, checkpoint_steps)
-        training.train(wanted, folder, device=device, reporters=reporters, pace=pace)
-    print_path("trained", folder, as_json)
+        training.train(wanted, folder, device=device, reporters=reporters, pace=pace, ranks=ranks)
+    if ranks.is_first:
+        print_path("trained", folder, as_json)
 
 
 @app.command(epilog="Example: priormix evaluate runs/mine --on scenario.yaml --beside lasso --json")

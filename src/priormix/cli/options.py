@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.console import Console
 stdout, stderr = Console(), Console(stderr=True)
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Strategy = Literal["auto", "ddp", "fsdp"]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of text.")]
 Address = Annotated[
     str | None,

@@ -30,7 +30,7 @@ class NetworkPredictor(Predictor):
         with torch.inference_mode():
             for rows in range(0, len(xs), self.chunk):
                 part = slice(rows, rows + self.chunk)
-                means.append(self.network(xs[part].to(reference), ys[part].to(reference)))
+                means.append(self.network(_like(reference, xs[part]), _like(reference, ys[part])))
         return Prediction(mean=torch.cat(means).clone().to(ys))
 
     def predict_at(
@@ -38,8 +38,13 @@ class NetworkPredictor(Predictor):
     ) -> Prediction:
         """Predict at Q queries of every context; mean (B, Q) only."""
         reference = next(self.network.parameters())
-        xs, labels = xs.to(reference), ys.to(reference)
-        pieces = torch.split(queries.to(reference), max(1, self.chunk // len(queries)), dim=1)
+        xs, labels = _like(reference, xs), _like(reference, ys)
+        pieces = torch.split(_like(reference, queries), max(1, self.chunk // len(queries)), dim=1)
         with torch.inference_mode():
             means = [self.network.at_queries(xs, labels, piece) for piece in pieces]
         return Prediction(mean=torch.cat(means, 1).clone().to(ys))
+
+
+def _like(reference: Tensor, tensor: Tensor) -> Tensor:
+    """The tensor with the device and precision of a network's weights, which may be spread over devices."""
+    return tensor.to(reference.device, reference.dtype)

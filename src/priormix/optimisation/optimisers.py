@@ -13,9 +13,14 @@ Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, 
 
 
 class Optimiser(Kind, ABC):
-    """How gradients become steps; learning rates are multiplied by the schedule's factor."""
+    """How gradients become steps; learning rates are multiplied by the schedule's factor.
+
+    `elementwise` says that every number moves by its own gradients alone, so that a network may be spread
+    over devices.
+    """
 
     family: ClassVar[Family] = Family("optimiser", "priormix.optimisers")
+    elementwise: ClassVar[bool] = False
 
     @abstractmethod
     def build(self, network: nn.Module) -> list[optim.Optimizer]:
@@ -28,6 +33,7 @@ AnyOptimiser = Annotated[Optimiser, OfKind()]
 class Adam(Optimiser):
     """Adam, without weight decay; by default with the study's constants [yadlowsky2023]."""
 
+    elementwise: ClassVar[bool] = True
     kind: Literal["adam"] = "adam"
     learning_rate: PositiveFloat = 1.0
     betas: Betas = (0.9, 0.999)

@@ -4,7 +4,6 @@ from torch import Tensor
 
 from priormix.errors import PriormixError
 from priormix.optimisation import Divergence
-from priormix.training.tensor_tree import Tree, first_not_finite
 
 ADVICE = (
     "try a smaller optimiser.learning_rate, a smaller gradient_clip, precision: float32, "
@@ -25,19 +24,19 @@ class DivergenceWatch:
         self._rule = rule
         self._level = max(loss_of_zero, 1.0)
 
-    def check(self, losses: Tensor, state: Tree, done: int) -> None:
+    def check(self, losses: Tensor, not_finite: str | None, done: int) -> None:
         """Raise DivergenceError where the losses (n,) of the last steps or the state have diverged.
 
-        `done` is the number of steps taken, the last n of which have these losses.
+        `done` is the number of steps taken, the last n of which have these losses; `not_finite` names a
+        part of the state that is not finite, where there is one.
         """
         numbers = losses.tolist()
         if not bool(losses.isfinite().all()):
             first = done - len(numbers) + 1 + losses.isfinite().tolist().index(False)
             raise DivergenceError(f"the loss is no longer finite after {first} steps; {ADVICE}")
-        where = first_not_finite(state)
-        if where is not None:
+        if not_finite is not None:
             raise DivergenceError(
-                f"the gradient is no longer finite after {done} steps (seen in {where}); {ADVICE}"
+                f"the gradient is no longer finite after {done} steps (seen in {not_finite}); {ADVICE}"
             )
         median = float(losses.median())
         if self._rule.explosion is not None and median > self._rule.explosion * self._level:

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-import torch
-
-from priormix.devices import resolve_device
 from priormix.models import InContextNetwork, NetworkPredictor
 from priormix.recipe import Recipe
 from priormix.training.divergence import DivergenceError
 from priormix.training.memory import shortage_explained
 from priormix.training.pretraining import Pretraining
+from priormix.training.ranks import ALONE, Ranks
 from priormix.training.reporters import MetricsFile, Reporter
 from priormix.training.run_directory import RunDirectory
 from priormix.training.saving import Pace, Saving
@@ -24,6 +22,7 @@ def train(
     device: str = "auto",
     reporters: Sequence[Reporter] = (),
     pace: Pace = Pace(),  # noqa: B008 (frozen)
+    ranks: Ranks = ALONE,
 ) -> NetworkPredictor:
     """Pretrain the recipe's network, and return it as a predictor.
 
@@ -32,26 +31,29 @@ def train(
     one that holds it unfinished is gone on with, and on the same device, number of threads and version of
     torch ends with the same weights and metrics to the bit.
 
+    Of several ranks, each started as a process of its own, every one must call this with the same arguments;
+    only the first reads and writes checkpoints and reports. The directory is one that all of them see.
+
     Raises PriormixError where the directory holds another run, is in use or cannot be written, where the
     device is absent, where the run does not fit into memory, and where it diverges; Interrupted, a
     KeyboardInterrupt, once it has saved the run because of SIGTERM or Ctrl-C.
     """
-    target = resolve_device(device)
-    if directory is None:
-        with shortage_explained():
-            return NetworkPredictor(_pretrain(recipe, target, reporters, None))
-    with shortage_explained(), RunDirectory(Path(directory), recipe) as run:
-        if not run.finished:
-            with Saving(run, pace) as saving:
-                # signals wait until the weights are written too
-                run.finish(_pretrain(recipe, target, [MetricsFile(run.metrics), *reporters], saving))
-        return NetworkPredictor(run.network().to(target))
+    target = ranks.device(device)
+    with ranks, shortage_explained():
+        if directory is None:
+            return NetworkPredictor(
+                _pretrain(Pretraining(recipe, target, ranks), _on_first(reporters, ranks), None)
+            )
+        with RunDirectory(Path(directory), recipe, ranks) as run:
+            if not run.finished:
+                with Saving(run, pace, ranks) as saving:
+                    listeners = _on_first([MetricsFile(run.metrics), *reporters], ranks)
+                    # signals wait until the weights are written too
+                    run.finish(_pretrain(Pretraining(recipe, target, ranks), listeners, saving))
+            return NetworkPredictor(run.network().to(target))
 
 
-def _pretrain(
-    recipe: Recipe, device: torch.device, reporters: Sequence[Reporter], saving: Saving | None
-) -> InContextNetwork:
-    run = Pretraining(recipe, device)
+def _pretrain(run: Pretraining, reporters: Sequence[Reporter], saving: Saving | None) -> InContextNetwork:
     if saving:
         saving.resume(run)
     with ExitStack() as stack:
@@ -69,7 +71,11 @@ def _pretrain(
                     reporter.update(metrics)
             if saving:
                 saving.after_step(run)
-    return run.stepper.network
+    return run.stepper.whole_network()
+
+
+def _on_first(reporters: Sequence[Reporter], ranks: Ranks) -> Sequence[Reporter]:
+    return reporters if ranks.is_first else ()
 
 
 def _tell_past(reporters: Sequence[Reporter], run: Pretraining) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
 
 from priormix.errors import PriormixError
+from priormix.models import InContextNetwork
 from priormix.recipe import Recipe
 
 BYTES_A_PARAMETER = 4
@@ -38,7 +38,7 @@ def shortage_explained() -> Iterator[None]:
         ) from error
 
 
-def outline_network(recipe: Recipe) -> nn.Module:
+def outline_network(recipe: Recipe) -> InContextNetwork:
     """The recipe's network with the shapes and types of its tensors but no numbers, which takes no memory.
 
     Raises PriormixError where a tensor is larger than any memory.
@@ -47,10 +47,15 @@ def outline_network(recipe: Recipe) -> nn.Module:
         return recipe.network.build(recipe.mixture.dim, recipe.n_points, recipe.seed)
 
 
+def memory_of_this_machine() -> int:
+    """The memory of the host, in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def check_fits(recipe: Recipe) -> None:
     """Raise PriormixError where the parameters alone exceed this machine's memory."""
     needed = BYTES_A_PARAMETER * sum(p.numel() for p in outline_network(recipe).parameters())
-    present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    present = memory_of_this_machine()
     if needed > present:
         raise PriormixError(
             f"network: its parameters take {needed / 1e9:,.1f} GB, this machine has {present / 1e9:,.1f} GB"

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from priormix.recipe import Recipe
 from priormix.training.divergence import DivergenceError, DivergenceWatch
+from priormix.training.ranks import ALONE, Ranks
 from priormix.training.reporters import Metrics
 from priormix.training.stepper import Stepper
 from priormix.training.tensor_tree import copied, first_not_finite
@@ -24,11 +25,15 @@ log = logging.getLogger("priormix")
 
 
 class Pretraining:
-    """A run between two steps: the network and its optimisers, the steps done, what was reported."""
+    """A run between two steps: the network and its optimisers, the steps done, what was reported.
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
+    Several ranks call every method together, and meet the same errors.
+    """
+
+    def __init__(self, recipe: Recipe, device: torch.device, ranks: Ranks = ALONE) -> None:
         self.recipe = recipe
-        self.stepper = Stepper(recipe, device)
+        self.stepper = Stepper(recipe, device, ranks)
+        self._ranks = ranks
         self.done = 0
         self.reported: list[Metrics] = []
         self._losses: list[Tensor] = []
@@ -62,7 +67,7 @@ class Pretraining:
         if self._return_point is None or self._returns == rule.retries:
             raise divergence
         self._returns += 1
-        point = copied(self._return_point)
+        point = self._ranks.first_does(lambda: copied(self._return_point))
         self._load_position(point)
         self.stepper.step_scale = rule.step_factor**self._returns
         log.warning(
@@ -76,21 +81,22 @@ class Pretraining:
 
     def usable(self) -> bool:
         """Whether the state is worth a checkpoint: all of it is finite."""
-        return first_not_finite([self._pending_losses(), self.stepper.state()]) is None
+        own = first_not_finite([self._pending_losses(), self.stepper.own_state()])
+        return self._ranks.first_finding(own) is None
 
     def state(self) -> dict[str, Any]:
-        """All that the rest of the run depends on: nested tensors and plain values."""
+        """All that the rest of the run depends on, as nested tensors; whole on the first rank."""
         return {
             **self._position(),
             "seconds": self._seconds,
             "returns": self._returns,
             "return_point": self._return_point,
-            "surroundings": _surroundings(self.stepper.device),
+            "surroundings": self._surroundings(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from a state; a misfit raises ValueError, KeyError, TypeError or RuntimeError."""
-        here = _surroundings(self.stepper.device)
+        """Go on from a whole state; a misfit raises ValueError, KeyError, TypeError or RuntimeError."""
+        here = self._surroundings()
         if state["surroundings"] != here:
             log.warning(
                 "going on under %s what was begun under %s: the numbers will not be the same to the bit",
@@ -118,16 +124,17 @@ class Pretraining:
         self.reported = [Metrics(**fields) for fields in position["reported"]]
 
     def _pending_losses(self) -> Tensor | None:
-        """The losses (n,) since the last report."""
-        return torch.stack(self._losses) if self._losses else None
+        """The losses (n,) of whole batches since the last report."""
+        return self._ranks.mean(torch.stack(self._losses)) if self._losses else None
 
     def _mark_return_point(self) -> None:
         if self.recipe.divergence.action == "go_back":
             self._return_point = copied(self._position())
 
     def _report(self) -> Metrics:
-        losses = torch.stack(self._losses)
-        self._watch.check(losses, self.stepper.state(), self.done)
+        losses = self._ranks.mean(torch.stack(self._losses))
+        not_finite = self._ranks.first_finding(first_not_finite(self.stepper.own_state()))
+        self._watch.check(losses, not_finite, self.done)
         self._losses.clear()
         validate = self.complete or self.done % (self._every * REPORTS_A_VALIDATION) == 0
         metrics = Metrics(
@@ -143,6 +150,12 @@ class Pretraining:
         if self.done % (self._every * REPORTS_A_RETURN_POINT) == 0 and self._watch.sound(losses):
             self._mark_return_point()
         return metrics
+
+    def _surroundings(self) -> dict[str, str | int]:
+        found = _surroundings(self.stepper.device)
+        if self._ranks.size == 1:
+            return found
+        return {**found, "processes": self._ranks.size, "strategy": "fsdp" if self.stepper.sharded else "ddp"}
 
     @property
     def _seconds(self) -> float:

@@ -9,6 +9,7 @@ from types import TracebackType
 from priormix.errors import Interrupted, PriormixError
 from priormix.training.interruption import Interruption, noting_interruptions
 from priormix.training.pretraining import Pretraining
+from priormix.training.ranks import ALONE, Ranks
 from priormix.training.run_directory import RunDirectory
 
 LARGEST_SHARE = 0.01
@@ -27,10 +28,14 @@ class Pace:
 
 
 class Saving(AbstractContextManager["Saving"]):
-    """Saves a run into its folder at a pace, and when it is asked to stop."""
+    """Saves a run into its folder at a pace, and when it is asked to stop.
 
-    def __init__(self, directory: RunDirectory, pace: Pace) -> None:
+    Ranks save and stop together: when one of them is due or asked to.
+    """
+
+    def __init__(self, directory: RunDirectory, pace: Pace, ranks: Ranks = ALONE) -> None:
         self._directory = directory
+        self._ranks = ranks
         self._pace = pace
         self._stack = ExitStack()
         self._interruption = Interruption()
@@ -51,7 +56,7 @@ class Saving(AbstractContextManager["Saving"]):
 
     def resume(self, run: Pretraining) -> None:
         """Bring the run to where its newest whole checkpoint stands, if there is one."""
-        state = self._directory.checkpoints.newest()
+        state = self._directory.newest()
         if state is None:
             return
         try:
@@ -65,8 +70,10 @@ class Saving(AbstractContextManager["Saving"]):
 
     def after_step(self, run: Pretraining) -> None:
         """Save where that is due; raises Interrupted where a signal has asked for it."""
-        signum = self._interruption.signum
-        if run.complete or not (signum or self._due(run.done)):
+        if run.complete:
+            return
+        signum, due = self._ranks.highest(self._interruption.signum or 0, int(self._due(run.done)))
+        if not (signum or due):
             return
         saved = self._save(run)
         if signum:

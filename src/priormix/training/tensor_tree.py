@@ -1,5 +1,6 @@
 """Nested state as named tensors beside JSON, so that nothing has to be pickled."""
 
+from collections.abc import Callable
 from math import inf
 from typing import Any
 
@@ -37,8 +38,13 @@ def unflatten(tensors: dict[str, Tensor], outline: Any) -> Tree:
 
 def copied(tree: Tree) -> Tree:
     """The same tree with tensors of its own, in the memory of the host."""
+    return mapped(tree, lambda tensor: tensor.to("cpu", copy=True))
+
+
+def mapped(tree: Tree, change: Callable[[Tensor], Tensor]) -> Tree:
+    """The same tree with every tensor changed, one after the other in the tree's order."""
     tensors, outline = flatten(tree)
-    return unflatten({path: tensor.to("cpu", copy=True) for path, tensor in tensors.items()}, outline)
+    return unflatten({path: change(tensor) for path, tensor in tensors.items()}, outline)
 
 
 def first_not_finite(tree: Tree) -> str | None:
