@@ -71,8 +71,10 @@ def asked_to_stop(root: Path, undisturbed: Path, chance: random.Random, runs: in
     for number in range(runs):
         folder = root / f"asked-{number}"
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+            before = _written(folder / "metrics.csv")
             child = Child(folder, Pace())
-            child.until(lambda: (folder / "metrics.csv").exists())  # noqa: B023
+            # a process that is still loading has nothing to save, and says nothing
+            child.until(lambda: _written(folder / "metrics.csv") != before)  # noqa: B023
             time.sleep(chance.uniform(0, 0.2))
             status = child.kill(signum)
             if status == 0:
@@ -85,6 +87,11 @@ def asked_to_stop(root: Path, undisturbed: Path, chance: random.Random, runs: in
             outcome.survived += status == 128 + signum and (finished or told)
         _bring_to_end(folder, undisturbed, outcome)
     return outcome
+
+
+def _written(path: Path) -> int:
+    """When a file was last written, 0 where there is none."""
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def the_command(root: Path, undisturbed: Path, chance: random.Random, kills: int = 4) -> Outcome:
