@@ -186,7 +186,7 @@ def test_mistakes_are_told_by_fit(line):
     ):
         InContextRegressor(pretrained(short)).fit(X[:10], y[:10])
     for model, complaint in (
-        ("linear-2d", "linear-2d: no such model. In the zoo: dense-8d, .*linear-sinusoid-1d"),
+        ("linear-2d", "linear-2d: no such model. In the zoo: constant-1d, .*linear-sinusoid-1d"),
         (3, "model must be a name, a path, a predictor or a function class, not int"),
         (DenseLinear(dim=3), "reads inputs with 3 features, X has 2"),
     ):

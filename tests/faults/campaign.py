@@ -14,9 +14,10 @@ from pathlib import Path
 import files
 import folders
 import kills
-from subject import Outcome, prepare, undisturbed_run
+from subject import RECIPE, Outcome, prepare, undisturbed_run
 
 from mutations import Judge, judge_recipes, judge_tables, judge_weights
+from priormix.training import train
 
 
 def campaign(root: Path, seed: int) -> list[Outcome]:
@@ -48,6 +49,8 @@ def campaign(root: Path, seed: int) -> list[Outcome]:
 def mutations(root: Path, seed: int, share: float) -> list[str]:
     """Judge mutated files; the names of the kinds of file that were not all accepted or refused in words."""
     failed = []
+    # libraries load parts of themselves, and make folders, when the first network is trained
+    train(RECIPE.model_copy(update={"steps": 2}), device="cpu")
     for judge_them, n in ((judge_recipes, 1500), (judge_tables, 150), (judge_weights, 800)):
         out = root / judge_them.__name__
         out.mkdir()
