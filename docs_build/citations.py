@@ -11,7 +11,7 @@ from markdown.inlinepatterns import InlineProcessor
 
 REFERENCES = "references.md"
 # not where a link's target follows
-CITATION = r"\[([a-z]+\d{4})\](?![\[(:])"
+CITATION = r"\[([a-z]+\d{4})\](?![\[(])"
 
 
 class Citations(InlineProcessor):
