@@ -20,6 +20,7 @@ from jupyter_client.kernelspec import KernelSpec
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 from nbclient import NotebookClient
+from nbformat.v4 import new_markdown_cell
 from traitlets.config import Config
 
 log = logging.getLogger("mkdocs.hooks.notebooks")
@@ -54,7 +55,11 @@ class ThisPython(AsyncKernelManager):
         commands = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         options = ["--InlineBackend.figure_formats=svg"]
-        return KernelSpec(argv=start + options, env={"PATH": commands}, language="python")
+        # huggingface_hub's progress bars would be widgets in a notebook; the pages show none
+        quiet = "ignore:IProgress not found"
+        return KernelSpec(
+            argv=start + options, env={"PATH": commands, "PYTHONWARNINGS": quiet}, language="python"
+        )
 
 
 # a server that builds again and again runs only what has changed
@@ -62,6 +67,8 @@ class ThisPython(AsyncKernelManager):
 def executed(source: str) -> list[Any]:
     """The cells of a notebook after a run in an empty folder."""
     notebook = jupytext.reads(source, fmt="md")
+    # Jupytext would run blocks of the shell too; they install packages and train for long
+    notebook.cells = [shell_as_text(cell) for cell in notebook.cells]
     with TemporaryDirectory() as folder, TemporaryDirectory() as sockets:
         config = Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"})
         place = {"metadata": {"path": folder}}
@@ -73,6 +80,12 @@ def executed(source: str) -> list[Any]:
             config=config,
         ).execute()
     return list(notebook.cells)
+
+
+def shell_as_text(cell: Any) -> Any:
+    """A cell of the shell as the block of text that it is in the page; other cells as they are."""
+    magic = re.match(r"%%(bash|sh)\n", cell.source)
+    return new_markdown_cell(fence(cell.source[magic.end() :], magic[1])) if magic else cell
 
 
 class Shown:
@@ -87,9 +100,7 @@ class Shown:
         """A cell's text or code, then its outputs."""
         if cell.cell_type != "code":
             return str(cell.source)
-        magic = re.match(r"%%(bash|sh)\n", cell.source)
-        language, code = (magic[1], cell.source[magic.end() :]) if magic else ("python", cell.source)
-        parts = [fence(code, language), *(self.output(output) for output in cell.outputs)]
+        parts = [fence(cell.source, "python"), *(self.output(output) for output in cell.outputs)]
         return "\n\n".join(part for part in parts if part)
 
     def output(self, output: Any) -> str:
