@@ -4,13 +4,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT ?= results
 
-.PHONY: help setup reproduce test check slow faults clean
+.PHONY: help setup reproduce test check slow faults docs clean
 
 help:
 	@echo "make reproduce   set up, pretrain on this machine and draw the report (OUT=results)"
 	@echo "make test        set up, lint, check types and layers, run the tests"
 	@echo "make slow        the slow tests too"
 	@echo "make faults      kill runs, damage files, fill disks, mutate inputs: nothing may be lost (15 minutes)"
+	@echo "make docs        build the documentation into site/; its tutorials run, and a broken link is an error"
 	@echo "make clean       remove the environment and caches; results stay"
 
 setup: .venv/installed
@@ -41,5 +42,8 @@ slow: setup
 faults: setup
 	OMP_NUM_THREADS=1 $(BIN)/python tests/faults/campaign.py
 
+docs: setup
+	NO_MKDOCS_2_WARNING=1 OMP_NUM_THREADS=1 $(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist src/*.egg-info
+	rm -rf .venv site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist src/*.egg-info

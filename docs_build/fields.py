@@ -19,8 +19,8 @@ class Fields(griffe.Extension):
         """Look through a package that has been read."""
         for module in modules(pkg):
             for described in module.classes.values():
-                if not described.is_alias and configuration(described):
-                    add_fields(described)
+                if not described.is_alias:
+                    add_fields(described, pkg.modules_collection)
 
 
 def modules(module: griffe.Module) -> list[griffe.Module]:
@@ -30,37 +30,41 @@ def modules(module: griffe.Module) -> list[griffe.Module]:
 
 
 def configuration(described: griffe.Class) -> type[BaseModel] | None:
-    """The class itself, where it is one of pydantic's."""
+    """The class itself, where it is one of pydantic's and has a docstring."""
     if not described.docstring or not described.bases:
         return None
     found = getattr(import_module(described.module.path), described.name, None)
     return found if isinstance(found, type) and issubclass(found, BaseModel) else None
 
 
-def add_fields(described: griffe.Class) -> None:
-    """Append the section, unless a class has no fields but its kind."""
-    model = configuration(described)
-    docstring = described.docstring
-    if model is None or docstring is None:
+def add_fields(described: griffe.Class, known: griffe.ModulesCollection) -> None:
+    """Append the section, where there are fields."""
+    model, docstring = configuration(described), described.docstring
+    if model is None or docstring is None or not model.model_fields:
         return
-    # without what pydantic is told beside the types
-    types = get_type_hints(model)
+    # the types without what pydantic is told beside them
     rows = [
         griffe.DocstringParameter(
             name,
-            annotation=griffe.parse_docstring_annotation(in_words(types[name]), docstring),
-            description=description(field),
+            annotation=annotation(kind, docstring, known),
+            description=description(model.model_fields[name]),
         )
-        for name, field in model.model_fields.items()
+        for name, kind in get_type_hints(model).items()
+        if name in model.model_fields
     ]
-    if rows:
-        docstring.parsed.append(griffe.DocstringSectionParameters(rows, title="Fields:"))
+    docstring.parsed.append(griffe.DocstringSectionParameters(rows, title="Fields:"))
 
 
-def in_words(annotation: Any) -> str:
-    """A type as it would be written, without the modules that its names come from."""
-    text = annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
-    return re.sub(r"Optional\[(\w+)\]", r"\1 | None", re.sub(r"\b(\w+\.)+(?=[A-Za-z])", "", text))
+def annotation(kind: Any, docstring: griffe.Docstring, known: griffe.ModulesCollection) -> Any:
+    """A type as it would be written, with links."""
+    if isinstance(kind, type) and kind.__module__.startswith("priormix."):
+        # a name of the module that defines it, which the configuration's own may not know
+        return griffe.ExprName(kind.__name__, parent=known[kind.__module__])
+    text = kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
+    without_modules = re.sub(r"\b(\w+\.)+(?=[A-Za-z])", "", text)
+    return griffe.parse_docstring_annotation(
+        re.sub(r"Optional\[(\w+)\]", r"\1 | None", without_modules), docstring
+    )
 
 
 def description(field: FieldInfo) -> str:
@@ -73,5 +77,5 @@ def description(field: FieldInfo) -> str:
     ]
     value = field.default
     written = f"{type(value).__name__}()" if isinstance(value, BaseModel) else repr(value)
-    default = "to be given" if value is PydanticUndefined else f"default `{written}`"
+    default = "required" if value is PydanticUndefined else f"default `{written}`"
     return ", ".join([part for part in (field.description, *bounds, default) if part])

@@ -20,7 +20,6 @@ from jupyter_client.kernelspec import KernelSpec
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 from nbclient import NotebookClient
-from nbformat.v4 import new_markdown_cell
 from traitlets.config import Config
 
 log = logging.getLogger("mkdocs.hooks.notebooks")
@@ -67,8 +66,6 @@ class ThisPython(AsyncKernelManager):
 def executed(source: str) -> list[Any]:
     """The cells of a notebook after a run in an empty folder."""
     notebook = jupytext.reads(source, fmt="md")
-    # Jupytext would run blocks of the shell too; they install packages and train for long
-    notebook.cells = [shell_as_text(cell) for cell in notebook.cells]
     with TemporaryDirectory() as folder, TemporaryDirectory() as sockets:
         config = Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"})
         place = {"metadata": {"path": folder}}
@@ -80,12 +77,6 @@ def executed(source: str) -> list[Any]:
             config=config,
         ).execute()
     return list(notebook.cells)
-
-
-def shell_as_text(cell: Any) -> Any:
-    """A cell of the shell as the block of text that it is in the page; other cells as they are."""
-    magic = re.match(r"%%(bash|sh)\n", cell.source)
-    return new_markdown_cell(fence(cell.source[magic.end() :], magic[1])) if magic else cell
 
 
 class Shown:
