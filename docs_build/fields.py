@@ -1,4 +1,4 @@
-"""Lists the fields of configurations in the API: type, default, bounds and description, as pydantic knows them."""
+"""Lists the fields of configurations in the API, with what pydantic knows of them."""
 
 import re
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Runs the pages that are notebooks, Markdown with a Jupytext header, and shows what their cells print and draw.
+"""Runs the pages that are notebooks, Markdown with a Jupytext header, and shows what their cells do.
 
 A cell that fails, or writes on the error stream, fails the build. The cells become ordinary Markdown, so
 that links, anchors and citations of these pages are checked like those of all others.
