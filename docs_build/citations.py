@@ -36,7 +36,7 @@ class Citations(InlineProcessor):
 
 
 class CitationsExtension(Extension):
-    """Citations in Markdown, on pages and in docstrings, which mkdocstrings reads with the same extensions."""
+    """Citations on pages and in docstrings; mkdocstrings reads those with the same extensions."""
 
     def __init__(self, citations: Citations) -> None:
         super().__init__()
