@@ -31,6 +31,9 @@ def house_style() -> Iterator[None]:
     }
     with mpl.rc_context(settings):
         yield
+        interactive = mpl.is_interactive()
+    # a notebook's backend turns this on when it is loaded, which the first figure does
+    mpl.interactive(interactive)
 
 
 def legend_below(axes: Axes, columns: int) -> None:
