@@ -270,7 +270,8 @@ def _parquet(table: pl.DataFrame) -> bytes:
 def _described(content: bytes) -> str:
     try:
         return str(pl.read_parquet(content).to_dicts())
-    except Exception as error:
+    # the second is no Exception
+    except (Exception, pl.exceptions.PanicException) as error:
         return f"{error}: {content[:200]!r}"
 
 

@@ -113,6 +113,25 @@ def test_a_network_is_trained_and_evaluated_with_them_by_name(installed, tmp_pat
     assert plain[5] != shrunk[5]
 
 
+def test_a_class_named_by_its_path_is_found_again(repository, tmp_path):
+    place = os.pathsep.join(str(repository / "examples" / name) for name in ("function_class", "backbone"))
+    recipe = tmp_path / "recipe.yaml"
+    fields = {**RECIPE, "mixture": {"kind": "quadratic:Quadratic", "dim": 2}}
+    recipe.write_text(yaml.safe_dump({**fields, "network": {"backbone": {"kind": "gru:Gru", "width": 8}}}))
+    train = ["train", recipe, "--out", tmp_path / "run", "--device", "cpu", "--allow-imports"]
+    trained = priormix(place, *train)
+    assert trained.returncode == 0, trained.stderr
+    weights = (tmp_path / "run" / "weights.safetensors").stat().st_mtime_ns
+    assert priormix(place, *train).returncode == 0
+    assert (tmp_path / "run" / "weights.safetensors").stat().st_mtime_ns == weights
+    evaluate = ["evaluate", tmp_path / "run", "--prompts", "50", "--device", "cpu"]
+    measured = priormix(place, *evaluate, "--allow-imports")
+    assert measured.returncode == 0, measured.stderr
+    refused = priormix(place, *evaluate)
+    assert refused.returncode == 2
+    assert "'quadratic:Quadratic' would import code" in " ".join(refused.stderr.split())
+
+
 def test_a_sweep_tries_them_by_name(installed, tmp_path):
     transformer = {"kind": "transformer", "layers": 1, "heads": 1, "width": 8}
     search = {"kind": "grid", "fields": {"network.backbone": [RECIPE["network"]["backbone"], transformer]}}

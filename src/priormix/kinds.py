@@ -42,6 +42,7 @@ class Family:
         self.noun = noun
         self.group = group
         self._members: dict[str, type[Kind]] = {}
+        self._paths: dict[type[Kind], str] = {}
 
     def register(self, kind: str, member: "type[Kind]") -> None:
         """Add a member; raises TypeError where another class holds the kind already."""
@@ -107,10 +108,22 @@ class Family:
         if not _imports_allowed.get():
             raise ValueError(f"{self.noun} kind {path!r} would import code; pass --allow-imports to let it")
         module, _, name = path.partition(":")
+        known = self.kinds()
         try:
-            return self._checked(getattr(importlib.import_module(module), name), path)
+            found = self._checked(getattr(importlib.import_module(module), name), path)
         except (ImportError, AttributeError) as error:
             raise ValueError(f"{self.noun} kind {path!r} cannot be imported: {error}") from error
+        if found.model_fields["kind"].default not in known:
+            self._paths[found] = path
+        return found
+
+    def name_of(self, member: "type[Kind]") -> str:
+        """By what name a file should call the member: its kind, or the path that made the kind known here.
+
+        Another process would not know that kind before it has imported the path.
+        """
+        kind: str = member.model_fields["kind"].default
+        return self._paths.get(member, kind)
 
     def _checked(self, found: Any, source: str) -> "type[Kind]":
         if not (isinstance(found, type) and issubclass(found, Kind) and found.family is self):
@@ -158,6 +171,10 @@ def _listed(base: type[Kind]) -> str:
     return ", ".join(base.family.kinds())
 
 
+def _dumped(member: Kind) -> dict[str, Any]:
+    return {**member.model_dump(mode="json"), "kind": member.family.name_of(type(member))}
+
+
 class OfKind:
     """Annotation of a field that holds any member of a family: `Annotated[FunctionClass, OfKind()]`."""
 
@@ -165,9 +182,7 @@ class OfKind:
         self._base = source
         return core_schema.no_info_plain_validator_function(
             source.parse,
-            serialization=core_schema.plain_serializer_function_ser_schema(
-                lambda member: member.model_dump(mode="json")
-            ),
+            serialization=core_schema.plain_serializer_function_ser_schema(_dumped),
         )
 
     def __get_pydantic_json_schema__(
