@@ -5,7 +5,7 @@ import torch
 from torch import optim
 
 from priormix.models import Network, Transformer
-from priormix.optimisation import Adam, Curriculum, InverseSquareRoot, Muon, Ramp, WarmupDecay
+from priormix.optimisation import Adam, Curriculum, InverseSquareRoot, Muon, Ramp, WarmupDecay, muon
 from priormix.optimisation.muon import BatchedMuon, orthogonalised
 
 
@@ -76,6 +76,20 @@ def test_orthogonalising_by_gram_matrices_gives_what_the_textbooks_steps_give():
 def test_singular_values_end_near_one_in_single_precision_too():
     values = torch.linalg.svdvals(orthogonalised(torch.randn(4, 64, 192)))
     assert 0.6 < values.min() < values.max() < 1.25
+
+
+@pytest.mark.parametrize("shape", [(3, 96, 96), (3, 256, 96)])
+def test_large_matrices_are_nearly_as_orthogonal_in_bfloat16(monkeypatch, shape):
+    # singular values over four powers of ten, as gradients have them
+    left, right = (torch.linalg.qr(torch.randn(3, n, 96)).Q for n in shape[1:])
+    matrices = left * torch.logspace(0, -4, 96) @ right.mT
+    monkeypatch.setattr(muon, "is_fast_in_bfloat16", lambda device: False)
+    exact = orthogonalised(matrices)
+    monkeypatch.setattr(muon, "is_fast_in_bfloat16", lambda device: True)
+    rounded = orthogonalised(matrices)
+    assert not torch.equal(rounded, exact)
+    assert (rounded - exact).norm() < 0.1 * exact.norm()
+    assert torch.linalg.matrix_norm(rounded, 2).max() < 1.25
 
 
 def test_batched_muon_takes_the_steps_of_torchs_muon():
