@@ -14,7 +14,9 @@ REPOSITORY = Path(__file__).parent.parent
 # the tests' networks are so small that threads would spend their time waiting for each other
 torch.set_num_threads(1)
 
-pytest.register_assert_rewrite("predictor_contract", "prefix_oracle", "command_line", "documented_blocks")
+pytest.register_assert_rewrite(
+    "predictor_contract", "prefix_oracle", "command_line", "documented_blocks", "installed_examples"
+)
 
 
 @pytest.fixture

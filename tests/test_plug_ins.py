@@ -7,10 +7,8 @@ import csv
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -18,11 +16,11 @@ import pytest
 import yaml
 
 from command_line import refuse
+from installed_examples import EXAMPLES, environment, install, priormix
 from priormix import DecisionTree, PriormixError, bayes
 from priormix.models import Backbone
 from priormix.sweeps.results import read_results
 
-EXAMPLES = {"function_class": "quadratic", "predictor": "running_mean", "backbone": "gru"}
 RECIPE = {
     "mixture": {
         "kind": "mixture",
@@ -45,35 +43,9 @@ class Net(Backbone):
 """
 
 
-def environment(place):
-    return {**os.environ, "PYTHONPATH": str(place)}
-
-
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """The three examples, installed into a folder."""
-    source, place = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
-    # building leaves traces, which must not lie in the checkout
-    shutil.copytree(Path(__file__).parent.parent / "examples", source, dirs_exist_ok=True)
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-    ]
-    command = [*pip, "--disable-pip-version-check", "--target", place, *(source / name for name in EXAMPLES)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return place
-
-
-def priormix(place, *arguments):
-    command = [sys.executable, "-m", "priormix", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment(place), timeout=300)
+    return install(tmp_path_factory.mktemp("installed"))
 
 
 @pytest.mark.parametrize(("folder", "module"), EXAMPLES.items())
