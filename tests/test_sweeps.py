@@ -320,3 +320,34 @@ def test_a_killed_sweep_ends_after_its_restart_with_every_run_accounted_for(tmp_
     assert [(row[RATE], row["seed"]) for row in bad.to_dicts()] == [(1e30, 0), (1e30, 1)]
     assert all("finite" in reason for reason in bad["reason"])
     assert {path: finished_in(out)[path] for path in before} == before
+
+
+CLUSTER = """
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+print(cluster.address, flush=True)
+input()
+cluster.shutdown()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra ray")
+@pytest.mark.parametrize("mode", ["token", "disabled"])
+def test_a_cluster_that_stands_already_takes_the_runs(tmp_path, mode):
+    token = tmp_path / ".ray" / "auth_token"
+    token.parent.mkdir()
+    token.write_text("0123456789abcdef" * 4)
+    home = {**os.environ, "HOME": str(tmp_path), "RAY_USAGE_STATS_ENABLED": "0"}
+    path = sweep_file(tmp_path, search=grid(**{RATE: [1e-3, 3e-3]}))
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    head = [sys.executable, "-c", CLUSTER]
+    with subprocess.Popen(head, env={**home, "RAY_AUTH_MODE": mode}, **pipes) as cluster:
+        try:
+            address = cluster.stdout.readline().strip()
+            words = [*command(path, tmp_path / "out", "ray"), "--address", address]
+            done = subprocess.run(words, env=home, capture_output=True, text=True)
+        finally:
+            cluster.communicate("\n")
+    assert done.returncode == 0, done.stderr
+    assert set(read_results(tmp_path / "out")["status"]) == {"finished"}

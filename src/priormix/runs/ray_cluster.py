@@ -2,6 +2,7 @@
 
 import logging
 import os
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -18,8 +19,8 @@ class RayCluster(Backend):
     """Hands every run to Ray, which starts it where its resources are free.
 
     Without an address Ray starts on this machine and ends with this process. On a cluster the runs'
-    folders must lie on storage that all machines share. Raises PriormixError on entry where the cluster
-    cannot be reached.
+    folders must lie on storage that all machines share; where this user has one of Ray's tokens, the
+    cluster is shown it. Raises PriormixError on entry where the cluster cannot be reached.
     """
 
     slots = QUEUED
@@ -29,6 +30,9 @@ class RayCluster(Backend):
         # Ray speaks of other ways to use it at every start
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        if address and _has_token():
+            # a cluster asks for a token by default, and Ray shows it only where it is told to
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
 
     def __enter__(self) -> "RayCluster":
         import ray
@@ -105,3 +109,9 @@ class _Task(Running):
 
         ray.cancel(self._reference)
         ray.wait([self._reference], timeout=10)
+
+
+def _has_token() -> bool:
+    if "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ:
+        return True
+    return (Path.home() / ".ray" / "auth_token").exists()
