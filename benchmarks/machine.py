@@ -1,15 +1,11 @@
 """What a benchmark ran on, and the fastest matrix product that the machine does."""
 
-import logging
 import platform
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
-
-# it would announce its precision for every network
-logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 _SIZE = {"cpu": 1536, "cuda": 8192}
 _REPEATS = 5

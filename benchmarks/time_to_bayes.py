@@ -110,9 +110,7 @@ def _seed(case: str, seed: int, learning_rate: float, with_classic: bool) -> dic
 
 def _ours(case_and_seed: tuple[str, int]) -> dict[str, Any]:
     case, seed = case_and_seed
-    recipe = Recipe(
-        mixture=CASES[case], n_points=N_POINTS, steps=STEPS[case], batch=BATCH, precision="float32", seed=seed
-    )
+    recipe = Recipe(mixture=CASES[case], n_points=N_POINTS, steps=STEPS[case], batch=BATCH, seed=seed)
     stepper = Stepper(recipe, torch.device("cpu"))
     run = _timed(stepper.step, stepper.network, case, recipe.steps)
     return _told(f"ours, seed {seed}", run)

@@ -117,6 +117,6 @@ class Shown:
 
 def fence(text: str, language: str, *classes: str) -> str:
     """A fenced block whose fence is longer than any inside it."""
-    ticks = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 3)
+    ticks = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
     attributes = " ".join(f".{name}" for name in (language, *classes))
     return f"{ticks} {{ {attributes} }}\n{text}\n{ticks}"

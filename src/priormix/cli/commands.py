@@ -1,7 +1,6 @@
 """The commands; each parses its arguments, calls the room that does the work, and prints."""
 
 import json
-import logging
 import os
 import signal
 import sys
@@ -161,8 +160,6 @@ def train(
     from priormix.devices import resolve_device
     from priormix.recipe import read_recipe
 
-    # it would announce the precision, which the recipe has said already
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     with allow_imports(imports):
         wanted = read_recipe(recipe)
         if devices > 1 and not only_plan and not training.Ranks.launched():

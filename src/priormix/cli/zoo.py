@@ -1,6 +1,5 @@
 """The commands of the zoo: list, show, build, pull and push pretrained models."""
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -85,8 +84,6 @@ def build(
     from priormix.zoo.building import build as build_model
     from priormix.zoo.catalogue import shipped_recipe
 
-    # it would announce the precision, which the recipe has said already
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     bar = ProgressBar(shipped_recipe(name), name)
     build_model(name, out, prompts, device=device, reporters=[bar])
     print_path("model", out / name, as_json)

@@ -1,5 +1,8 @@
 """How the processes of a run share its work: whole copies of the network, or a part of it each."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -50,22 +53,36 @@ def fabric_for(device: torch.device, precision: Any, ranks: Ranks, sharded: bool
 
     if ranks.size == 1:
         devices: Any = 1 if device.index is None else [device.index]
-        return Fabric(accelerator=device.type, devices=devices, precision=precision)
+        with _quietly():
+            return Fabric(accelerator=device.type, devices=devices, precision=precision)
 
     from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
     from lightning_fabric.strategies.ddp import DDPStrategy
     from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
 
-    fabric = Fabric(
-        accelerator=device.type,
-        devices=ranks.local_size,
-        num_nodes=ranks.size // ranks.local_size,
-        strategy=ModelParallelStrategy(_shard, ranks.size, 1) if sharded else DDPStrategy(),
-        precision=precision,
-        plugins=[TorchElasticEnvironment()],
-    )
-    fabric.launch()
+    with _quietly():
+        fabric = Fabric(
+            accelerator=device.type,
+            devices=ranks.local_size,
+            num_nodes=ranks.size // ranks.local_size,
+            strategy=ModelParallelStrategy(_shard, ranks.size, 1) if sharded else DDPStrategy(),
+            precision=precision,
+            plugins=[TorchElasticEnvironment()],
+        )
+        fabric.launch()
     return fabric
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Fabric would announce the precision and the processes, which recipe and command have said already."""
+    log = logging.getLogger("lightning_fabric")
+    before = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _shard(network: torch.nn.Module, mesh: "DeviceMesh") -> torch.nn.Module:
