@@ -31,7 +31,7 @@ CASES: dict[str, FunctionClass] = {
     "dense and sparse": Mixture(components=(DENSE, SparseLinear(dim=DIM, nonzeros=2))),
 }
 # steps of the recipe, all else are defaults
-STEPS = {"dense": 2000, "dense and sparse": 3600}
+STEPS = {"dense": 3000, "dense and sparse": 3600}
 LEARNING_RATES = (1e-3, 2e-3, 4e-3)
 TUNED_HORIZONS = (3.0, 6.0)
 CLASSIC_HORIZON = 30.0
