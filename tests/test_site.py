@@ -1,5 +1,6 @@
 """The documentation site: it builds without a warning, its tutorials run, every public name has its entry."""
 
+import inspect
 import os
 import re
 import shutil
@@ -111,12 +112,13 @@ def test_every_public_name_is_described_where_it_is_at_home(entries):
     homes = {f"{home}.{name}" for name, home in priormix._HOMES.items()}
     assert homes | {"priormix.predictors.Predictor"} <= set(entries)
     overview = (REPOSITORY / "docs" / "api" / "index.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\| \[`px\.(\w+)`\]\(([^)]+)\)", overview, re.M)
-    assert [name for name, _ in listed] == priormix.__all__
-    for name, target in listed:
+    listed = re.findall(r"^\| \[`px\.(\w+)`\]\(([^)]+)\) \| (.+) \|$", overview, re.M)
+    assert [name for name, _, _ in listed] == priormix.__all__
+    for name, target, described in listed:
         if name in priormix._HOMES:
             full = f"{priormix._HOMES[name]}.{name}"
             assert target == entries[full].removeprefix("api/").replace(".html", ".md")
+            assert described == " ".join(inspect.getdoc(getattr(priormix, name)).split("\n\n")[0].split())
 
 
 @pytest.mark.parametrize("room", ROOMS)
