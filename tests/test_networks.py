@@ -9,16 +9,20 @@ from torch.nn import functional
 
 from predictor_contract import check_predictor, gaussian_prompts
 from priormix.models import Network, NetworkPredictor, Transformer
-from priormix.models.attention import causal_attention
+from priormix.models.attention import causal_attention, causal_sight, linear_attention
 from priormix.models.layouts import LAYOUTS
 from priormix.models.positions import rotate, sine_table
 
 LAYOUT_NAMES = ["interleaved", "paired"]
+READERS = [("interleaved", "linear"), ("interleaved", "affine"), ("paired", "linear"), ("paired", "affine")]
+READERS += [("paired", "basis"), ("examples", "affine"), ("examples", "basis")]
 POSITIONS = ["sine", "learned", "rotary", "none"]
 
 
-def small_network(layout="paired", positions="sine", dim=3, n_points=6, seed=0, head="affine"):
-    backbone = Transformer(layers=2, heads=2, width=16, positions=positions)
+def small_network(
+    layout="paired", positions="sine", dim=3, n_points=6, seed=0, head="affine", attention="softmax"
+):
+    backbone = Transformer(layers=2, heads=2, width=16, positions=positions, attention=attention)
     network = Network(layout=layout, backbone=backbone, head=head).build(dim, n_points, seed)
     with torch.random.fork_rng():
         torch.manual_seed(1)
@@ -28,12 +32,13 @@ def small_network(layout="paired", positions="sine", dim=3, n_points=6, seed=0, 
     return network
 
 
-@pytest.mark.parametrize("head", ["linear", "affine"])
-@pytest.mark.parametrize("layout", LAYOUT_NAMES)
+@pytest.mark.parametrize(("layout", "head"), READERS)
 @pytest.mark.parametrize("positions", POSITIONS)
-def test_networks_keep_the_predictors_contract(layout, positions, head):
+@pytest.mark.parametrize("attention", ["softmax", "linear"])
+def test_networks_keep_the_predictors_contract(layout, positions, head, attention):
     xs, ys = gaussian_prompts(4, 6, 3, torch.float32)
-    check_predictor(NetworkPredictor(small_network(layout, positions, head=head)), xs, ys)
+    network = small_network(layout, positions, head=head, attention=attention)
+    check_predictor(NetworkPredictor(network), xs, ys)
 
 
 def test_an_affine_head_gives_an_intercept_and_coefficients_of_the_point_that_is_asked_for():
@@ -47,9 +52,19 @@ def test_an_affine_head_gives_an_intercept_and_coefficients_of_the_point_that_is
     assert torch.allclose(network.at_queries(xs, ys, queries), 0.5 + queries @ coefficients, atol=1e-5)
 
 
-@pytest.mark.parametrize("layout", LAYOUT_NAMES)
+def test_a_basis_head_gives_an_intercept_and_coefficients_of_learned_functions_of_the_point():
+    network = small_network(head="basis")
+    coefficients = torch.linspace(-1, 1, 32)
+    network.read_out.weight.data.zero_()
+    network.read_out.bias.data = torch.cat([torch.tensor([0.5]), coefficients])
+    xs, ys = gaussian_prompts(2, 6, 3, torch.float32)
+    assert torch.allclose(network(xs, ys), 0.5 + network.basis(xs) @ coefficients, atol=1e-4)
+    assert network.basis(xs).std() > 0
+
+
+@pytest.mark.parametrize("layout", [*LAYOUT_NAMES, "examples"])
 def test_a_prediction_sees_its_own_x_and_all_examples_before_it(layout):
-    """Gradients show what reaches a prediction: in both layouts x_≤t and y_<t, and nothing else."""
+    """Gradients show what reaches a prediction: in all layouts x_≤t and y_<t, and nothing else."""
     network = small_network(layout)
     xs, ys = (part.requires_grad_() for part in gaussian_prompts(1, 6, 3, torch.float32))
     for t in range(6):
@@ -82,6 +97,33 @@ def test_paired_tokens_hold_the_point_before_and_mark_the_first():
     assert torch.equal(tokens[1:, 4], ys[0, :-1])
     assert tokens[:, 5].tolist() == [1, 0, 0]
     assert (tokens[0, 2:5] == 0).all()
+
+
+def test_tokens_of_examples_are_paired_ones_without_the_point_that_is_asked_for():
+    xs, ys = gaussian_prompts(2, 5, 3, torch.float32)
+    paired, examples = (LAYOUTS[name].tokens(xs, ys) for name in ("paired", "examples"))
+    assert torch.equal(examples, paired[..., 3:])
+    assert examples.shape[2] == LAYOUTS["examples"].n_features(3)
+
+
+@pytest.mark.parametrize("attention", ["softmax", "linear"])
+@pytest.mark.parametrize("head", ["affine", "basis"])
+def test_every_prefix_answers_for_many_queries_as_it_would_for_each(attention, head):
+    network = small_network("examples", attention=attention, head=head)
+    xs, ys = gaussian_prompts(2, 6, 3, torch.float32)
+    queries, _ = gaussian_prompts(2, 4, 3, torch.float32, seed=1)
+    together = network(xs, ys, queries)
+    assert together.shape == (2, 6, 4)
+    for t in range(6):
+        for q in range(4):
+            asked = torch.cat([xs[:, :t], queries[:, q : q + 1]], 1)
+            alone = network(asked, torch.cat([ys[:, :t], torch.full((2, 1), torch.nan)], 1))
+            torch.testing.assert_close(together[:, t, q], alone[:, -1], atol=1e-5, rtol=1e-5)
+
+
+def test_only_tokens_without_the_point_that_is_asked_for_can_answer_for_many():
+    with pytest.raises(ValueError, match=r"linear head needs tokens that hold x_t \(layout examples"):
+        Network(layout="examples", head="linear")
 
 
 @pytest.mark.parametrize(("size", "millions"), [((3, 2, 64), 0.2), ((6, 4, 128), 1.2), ((12, 8, 256), 9.5)])
@@ -151,6 +193,15 @@ def test_bfloat16_attention_on_the_cpu_is_causal_and_close():
     values[:, :, 5:] += 1
     changed = causal_attention(queries.bfloat16(), keys.bfloat16(), values.bfloat16())
     assert torch.equal(low[:, :, :5], changed[:, :, :5])
+
+
+def test_linear_attention_sums_values_times_products_over_the_root_of_their_number():
+    queries, keys, values = torch.randn(3, 2, 3, 7, 4, dtype=torch.float64).unbind()
+    found = linear_attention(queries, keys, values, causal_sight(7, queries.device))
+    for t in range(7):
+        products = torch.einsum("bhe,bhse->bhs", queries[:, :, t], keys[:, :, : t + 1])
+        expected = torch.einsum("bhs,bhse->bhe", products, values[:, :, : t + 1]) / 2 / math.sqrt(t + 1)
+        torch.testing.assert_close(found[:, :, t], expected)
 
 
 def test_sine_positions_follow_the_formula():

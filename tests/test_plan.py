@@ -36,6 +36,12 @@ def test_a_step_costs_three_forward_passes_less_the_gradient_of_the_tokens():
     assert training_flops(RECIPE) == 3 * forward_flops() - of_tokens
 
 
+def test_queries_cost_the_product_of_coefficients_and_points_and_its_gradient():
+    alone = RECIPE.model_copy(update={"network": RECIPE.network.model_copy(update={"layout": "examples"})})
+    answers = 2 * POINTS * (POINTS + 5) * DIM
+    assert training_flops(alone.model_copy(update={"queries": 5})) == training_flops(alone) + 2 * answers
+
+
 @pytest.mark.parametrize(("optimiser", "states"), [(Adam(), 2), (Muon(), 1)])
 def test_memory_holds_weights_gradients_and_the_optimisers_state(optimiser, states):
     recipe = RECIPE.model_copy(update={"optimiser": optimiser})

@@ -74,10 +74,11 @@ def test_many_dimensions():
         check_queries(predictor, xs, ys, queries, 1e-5)
 
 
-@pytest.mark.parametrize("layout", ["paired", "interleaved"])
+@pytest.mark.parametrize("layout", ["paired", "interleaved", "examples"])
 @pytest.mark.parametrize("positions", ["none", "sine", "learned", "rotary"])
-def test_a_network_reads_the_context_once(layout, positions):
-    backbone = Transformer(layers=2, heads=2, width=16, positions=positions)
+@pytest.mark.parametrize("attention", ["softmax", "linear"])
+def test_a_network_reads_the_context_once(layout, positions, attention):
+    backbone = Transformer(layers=2, heads=2, width=16, positions=positions, attention=attention)
     network = Network(layout=layout, backbone=backbone).build(2, 8)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.3)

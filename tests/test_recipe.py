@@ -44,7 +44,7 @@ recipes = st.builds(
     n_points=st.integers(1, 100),
     network=st.builds(
         Network,
-        layout=st.sampled_from(["paired", "interleaved"]),
+        layout=st.sampled_from(["paired", "interleaved", "examples"]),
         backbone=st.builds(
             Transformer,
             layers=st.integers(1, 30),
@@ -82,6 +82,7 @@ def test_every_field_moves_the_address():
         {"noise_std": 0.1},
         {"n_points": 40},
         {"network": Network(layout="interleaved")},
+        {"queries": 9},
         {"steps": 9},
         {"batch": 9},
         {"precision": "float32"},
@@ -123,7 +124,15 @@ def test_the_schema_is_valid_and_refuses_what_the_recipe_refuses():
         ({"stepz": 3}, "stepz: there is no such field"),
         (
             {"network": {"layout": "woven"}},
-            "network.layout: input should be 'interleaved' or 'paired' (given: 'woven')",
+            "network.layout: input should be 'interleaved', 'paired' or 'examples' (given: 'woven')",
+        ),
+        (
+            {"queries": 8},
+            "my.yaml: queries needs network.layout examples, whose tokens do not hold x_t (queries 8, ",
+        ),
+        (
+            {"network": {"layout": "examples", "head": "linear"}},
+            "network: a linear head needs tokens that hold x_t (layout examples, allowed with it: ",
         ),
         (
             {"network": {"backbone": {"kind": "transformer", "heads": 3}}},

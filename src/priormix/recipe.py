@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from priormix.errors import PriormixError, describe_invalid
 from priormix.functions import AnyFunctionClass, AnyInputs, GaussianInputs
@@ -22,14 +22,18 @@ class Recipe(Frozen):
     """One pretraining run, complete: the data, the network, and how it is trained.
 
     `n_points` is the number T of points in a prompt, `noise_std` is in units of y, and `gradient_clip`
-    bounds the Euclidean norm of the gradient. `precision` is that of the matrix products (weights and
-    optimiser stay in float32); "auto" is bfloat16 where the device is fast at it, else float32.
+    bounds the Euclidean norm of the gradient. With `queries` above 0 every prefix learns from all later
+    points of its prompt and from so many further ones, instead of the next point alone, which has the same
+    expectation and less noise; it needs the network's layout `examples`. `precision` is that of the matrix
+    products (weights and optimiser stay in float32); "auto" is bfloat16 where the device is fast at it,
+    else float32.
     """
 
     mixture: AnyFunctionClass
     inputs: AnyInputs = GaussianInputs()
     noise_std: Annotated[float, Field(ge=0)] = 0.0
     n_points: PositiveInt = 41
+    queries: NonNegativeInt = 0
     network: Network = Network()
     optimiser: AnyOptimiser = Muon()
     schedule: AnySchedule = WarmupDecay()
@@ -57,6 +61,15 @@ class Recipe(Frozen):
             raise ValueError(
                 f"curriculum.points.end must be at most n_points "
                 f"(end {self.curriculum.points.end}, n_points {self.n_points})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _queries_fit(self) -> "Recipe":
+        if self.queries and self.network.layout != "examples":
+            raise ValueError(
+                f"queries needs network.layout examples, whose tokens do not hold x_t "
+                f"(queries {self.queries}, layout {self.network.layout})"
             )
         return self
 

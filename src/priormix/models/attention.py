@@ -1,4 +1,4 @@
-"""Causal attention, by the kernel that is fast for short sequences on the device at hand."""
+"""Attention, with softmax by the kernel that is fast for short sequences on the device at hand, or linear."""
 
 from typing import Any
 
@@ -65,9 +65,30 @@ def branching_attention(
     return functional.scaled_dot_product_attention(queries, keys, values, attn_mask=visible)
 
 
+def linear_attention(
+    queries: Float[Tensor, "B H S E"],
+    keys: Float[Tensor, "B H S E"],
+    values: Float[Tensor, "B H S E"],
+    visible: Bool[Tensor, "S S"],
+) -> Float[Tensor, "B H S E"]:
+    """Attention without softmax: sums of values times query · key, over √E and the root of their number.
+
+    Token i sees token j where visible[i, j]. A layer can so take a step of gradient descent on the squared
+    error of the examples [vonoswald2023].
+    """
+    shares = visible / visible.sum(1, keepdim=True).sqrt() * queries.shape[-1] ** -0.5
+    mixed: Tensor = (queries @ keys.mT * shares.to(queries.dtype)) @ values
+    return mixed
+
+
+def causal_sight(n_tokens: int, device: torch.device) -> Bool[Tensor, "S S"]:
+    """Every token sees itself and its past."""
+    return torch.ones(n_tokens, n_tokens, dtype=torch.bool, device=device).tril()
+
+
 def branching_sight(n_context: int, n_last: int, device: torch.device) -> Bool[Tensor, "S S"]:
     """A context sees its past; each of the last tokens sees the context and itself."""
     n_tokens = n_context + n_last
-    visible = torch.ones(n_tokens, n_tokens, dtype=torch.bool, device=device).tril()
+    visible = causal_sight(n_tokens, device)
     visible[n_context:, n_context:] = torch.eye(n_last, dtype=torch.bool, device=device)
     return visible

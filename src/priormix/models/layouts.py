@@ -8,11 +8,16 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-LayoutName = Literal["interleaved", "paired"]
+LayoutName = Literal["interleaved", "paired", "examples"]
 
 
 class Layout(ABC):
-    """A map from T points to tokens, and back from hidden states to the T places that predict."""
+    """A map from T points to tokens, and back from hidden states to the T places that predict.
+
+    `holds_query` is whether the token that predicts f(x_t) holds x_t.
+    """
+
+    holds_query = True
 
     @abstractmethod
     def n_features(self, dim: int) -> int:
@@ -64,13 +69,43 @@ class Paired(Layout):
         return n_points
 
     def tokens(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Float[Tensor, "B S F"]:
-        points = torch.cat([xs, ys[..., None], torch.zeros_like(ys)[..., None]], dim=2)
-        before = functional.pad(points[:, :-1], (0, 0, 1, 0))
-        before[:, 0, -1] = 1
-        return torch.cat([xs, before], dim=2)
+        return torch.cat([xs, _before(xs, ys)], dim=2)
 
     def predicting(self, hidden: Float[Tensor, "B S W"]) -> Float[Tensor, "B T W"]:
         return hidden
 
 
-LAYOUTS: dict[LayoutName, Layout] = {"interleaved": Interleaved(), "paired": Paired()}
+class Examples(Layout):
+    """One token a point: x_{t−1} and y_{t−1}, without x_t; a last feature marks the first token.
+
+    The state at t then describes the whole function, and can be asked for its value at any input.
+    """
+
+    holds_query = False
+
+    def n_features(self, dim: int) -> int:
+        return dim + 2
+
+    def n_tokens(self, n_points: int) -> int:
+        return n_points
+
+    def tokens(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Float[Tensor, "B S F"]:
+        return _before(xs, ys)
+
+    def predicting(self, hidden: Float[Tensor, "B S W"]) -> Float[Tensor, "B T W"]:
+        return hidden
+
+
+def _before(xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Float[Tensor, "B T F"]:
+    """The example before each point, and a feature that is 1 where there is none."""
+    points = torch.cat([xs, ys[..., None], torch.zeros_like(ys)[..., None]], dim=2)
+    before = functional.pad(points[:, :-1], (0, 0, 1, 0))
+    before[:, 0, -1] = 1
+    return before
+
+
+LAYOUTS: dict[LayoutName, Layout] = {
+    "interleaved": Interleaved(),
+    "paired": Paired(),
+    "examples": Examples(),
+}

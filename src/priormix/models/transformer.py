@@ -9,11 +9,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from priormix.errors import PriormixError
-from priormix.models.attention import branching_attention, branching_sight, causal_attention
+from priormix.models.attention import (
+    branching_attention,
+    branching_sight,
+    causal_attention,
+    causal_sight,
+    linear_attention,
+)
 from priormix.models.backbone import Backbone, Branching
 from priormix.models.positions import PositionsName, rotate, sine_table
 
 ActivationName = Literal["gelu", "relu"]
+AttentionName = Literal["softmax", "linear"]
 # building even the outline of a network takes time for every layer
 MOST_LAYERS = 1024
 Count = Annotated[int, Field(ge=1)]
@@ -23,7 +30,8 @@ class Transformer(Backbone):
     """A pre-norm decoder-only transformer; by default at the study's largest size [yadlowsky2023].
 
     `width` counts features, `heads` must divide it. Sine, rotary and no positions take prompts of any
-    length, learned positions only up to the length in pretraining.
+    length, learned positions only up to the length in pretraining. `linear` attention has no softmax, and
+    learns linear functions sooner, others later.
     """
 
     kind: Literal["transformer"] = "transformer"
@@ -32,6 +40,7 @@ class Transformer(Backbone):
     width: Count = 256
     positions: PositionsName = "sine"
     activation: ActivationName = "gelu"
+    attention: AttentionName = "softmax"
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "Transformer":
@@ -107,6 +116,7 @@ class _Block(nn.Module):
         width = config.width
         self.heads = config.heads
         self.rotary = config.positions == "rotary"
+        self.linear = config.attention == "linear"
         self.activation = functional.relu if config.activation == "relu" else functional.gelu
         self.attention_norm = nn.LayerNorm(width)
         self.attention_in = nn.Linear(width, 3 * width)
@@ -133,10 +143,12 @@ class _Block(nn.Module):
         queries, keys, values = joint.permute(3, 1, 2, 0, 4).unbind()
         if self.rotary:
             queries, keys = rotate(queries, keys, None if tree is None else tree.places)
-        mixed = (
-            causal_attention(queries, keys, values)
-            if tree is None
-            else branching_attention(queries, keys, values, tree.visible)
-        )
+        if self.linear:
+            visible = causal_sight(n_tokens, states.device) if tree is None else tree.visible
+            mixed = linear_attention(queries, keys, values, visible)
+        elif tree is None:
+            mixed = causal_attention(queries, keys, values)
+        else:
+            mixed = branching_attention(queries, keys, values, tree.visible)
         out: Tensor = self.attention_out(mixed.permute(2, 0, 1, 3).reshape(n_tokens, batch, width))
         return out

@@ -13,9 +13,13 @@ from priormix.posterior.hypotheses import GammaFrequency, Hypotheses, Wave
 from priormix.posterior.likelihood import NoisyLikelihood
 from priormix.posterior.modes import from_modes
 from priormix.posterior.quadrature import integrate, resolving_nodes
+from priormix.posterior.recent import Recent
 from priormix.posterior.table import Table
 from priormix.posterior.waves import FreeWave, Points, Problem, Queries, Rows, refinement_factors
 from priormix.predictors.base import one_prompt_a_query
+
+# more prompts than a few parts at once are seldom asked about, and every part takes some megabytes
+_RECENT = Recent(size=8)
 
 
 class FrequencyPosterior(PosteriorPredictor):
@@ -54,6 +58,11 @@ class FrequencyPosterior(PosteriorPredictor):
 
     def posterior(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"], tolerance: float) -> Posterior:
         """The posterior for float64 prompts whose labels are exact to a relative `tolerance`."""
+        model = (self.wave, self.refinement, self._slope, tuple(self._known), self._slope_std, self._unknown)
+        key = (*model, self.noise_std, tolerance)
+        return _RECENT.get(key, xs, ys, lambda: self._found(xs, ys, tolerance))
+
+    def _found(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"], tolerance: float) -> Posterior:
         problem = self.problem(xs, ys, tolerance)
         if self.noise_std == 0:
             every = torch.ones(len(problem.points) + 1, len(xs), dtype=torch.bool, device=xs.device)

@@ -2,6 +2,7 @@
 
 from priormix.functions import DenseLinear, FunctionClass, Mixture, ReluNetwork, Sinusoid, SparseLinear
 from priormix.models import Network, Transformer
+from priormix.models.layouts import LayoutName
 from priormix.optimisation import Muon
 from priormix.recipe import Recipe
 from priormix.studies.names import (
@@ -121,12 +122,19 @@ def _by_weight(
 
 def _recipe(functions: FunctionClass, n_points: int, size: Size, effort: Effort, seed: int) -> Recipe:
     backbone = Transformer(
-        layers=size.layers, heads=size.heads, width=size.width, positions="none", activation="gelu"
+        layers=size.layers,
+        heads=size.heads,
+        width=size.width,
+        positions="none",
+        activation="gelu",
+        attention=effort.attention,
     )
+    layout: LayoutName = "examples" if effort.queries else "paired"
     return Recipe(
         mixture=functions,
         n_points=n_points,
-        network=Network(layout="paired", input_std=effort.input_std, backbone=backbone),
+        queries=effort.queries,
+        network=Network(layout=layout, input_std=effort.input_std, backbone=backbone, head=effort.head),
         optimiser=Muon(learning_rate=effort.learning_rate),
         steps=effort.steps,
         batch=effort.batch,

@@ -2,10 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from priormix.errors import PriormixError
 from priormix.kinds import Frozen
+from priormix.models.network import HeadName
+from priormix.models.transformer import AttentionName
 
 
 class Size(Frozen):
@@ -17,12 +19,18 @@ class Size(Frozen):
 
 
 class Effort(Frozen):
-    """How a network is trained: `steps` batches of `batch` prompts, Muon's learning rate, the start."""
+    """How a network is trained: `steps` batches of `batch` prompts, Muon's learning rate, the start.
+
+    With `queries` every prefix learns from so many points beyond its prompt, and tokens hold examples only.
+    """
 
     steps: PositiveInt
     batch: PositiveInt
     learning_rate: PositiveFloat
     input_std: PositiveFloat | None = None
+    attention: AttentionName = "softmax"
+    head: HeadName = "affine"
+    queries: NonNegativeInt = 0
 
 
 class Preset(Frozen):
@@ -124,11 +132,11 @@ _PRESETS = {
             curve_size=Size(layers=4, heads=4, width=64),
             sizes={},
             rare_size=Size(layers=3, heads=4, width=64),
-            linear=Effort(steps=6000, batch=64, learning_rate=4e-3),
-            line=Effort(steps=600, batch=64, learning_rate=3e-3, input_std=1.5),
-            curve=Effort(steps=3600, batch=64, learning_rate=5e-3, input_std=1.5),
+            linear=Effort(steps=1800, batch=128, learning_rate=4e-3, attention="linear", queries=16),
+            line=Effort(steps=300, batch=64, learning_rate=3e-3, input_std=1.5, head="basis", queries=32),
+            curve=Effort(steps=2400, batch=64, learning_rate=5e-3, input_std=1.5, head="basis", queries=32),
             relu=Effort(steps=3500, batch=64, learning_rate=4e-3),
-            rare=Effort(steps=800, batch=64, learning_rate=3e-3, input_std=1.5),
+            rare=Effort(steps=300, batch=64, learning_rate=3e-3, attention="linear", queries=8),
         ),
         Preset(
             name="pretrained",

@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from priormix.models import InContextNetwork
 from priormix.recipe import Recipe
 from priormix.training.memory import BYTES_A_PARAMETER, memory_of_this_machine, outline_network
+from priormix.training.objective import training_loss
 from priormix.training.ranks import Ranks, Strategy
 from priormix.training.stepper import Stepper
 from priormix.training.strategies import COPIES, SHARE_FOR_COPIES, is_sharded
@@ -101,7 +102,7 @@ def training_flops(recipe: Recipe) -> int:
 
 def _of_one_prompt(network: InContextNetwork, recipe: Recipe) -> tuple[int, int]:
     """Operations, and bytes that the backward pass keeps, of a network without numbers."""
-    xs = torch.empty(1, recipe.n_points, recipe.mixture.dim, device="meta")
+    xs = torch.empty(1, recipe.n_points + recipe.queries, recipe.mixture.dim, device="meta")
     kept: dict[int, int] = {}
     weights = {_identity(parameter) for parameter in network.parameters()}
 
@@ -114,7 +115,8 @@ def _of_one_prompt(network: InContextNetwork, recipe: Recipe) -> tuple[int, int]
         FlopCounterMode(display=False) as counter,
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
     ):
-        network(xs, torch.empty_like(xs[..., 0])).square().mean().backward()
+        loss = training_loss(network, xs, torch.empty_like(xs[..., 0]), recipe.queries)
+        torch.autograd.backward(loss)
     return counter.get_total_flops(), sum(kept.values())
 
 

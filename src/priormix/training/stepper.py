@@ -10,6 +10,7 @@ from priormix.functions import LeadingInputs
 from priormix.models import InContextNetwork
 from priormix.prompts import Prompts
 from priormix.recipe import Recipe
+from priormix.training.objective import training_loss
 from priormix.training.ranks import ALONE, Ranks
 from priormix.training.strategies import fabric_for, is_sharded
 from priormix.training.tensor_tree import Tree
@@ -17,14 +18,14 @@ from priormix.training.weights import build_network
 
 
 def training_batch(recipe: Recipe, step: int, device: torch.device) -> Prompts:
-    """The prompts of one step; they depend on the recipe and the step alone."""
+    """The prompts of one step, the queries' points last; they depend on the recipe and the step alone."""
     inputs, n_points = recipe.inputs, recipe.n_points
     if recipe.curriculum is not None:
         inputs = LeadingInputs(base=inputs, active=recipe.curriculum.dims.at(step))
         n_points = recipe.curriculum.points.at(step)
     return recipe.mixture.sample(
         recipe.batch,
-        n_points,
+        n_points + recipe.queries,
         seed=recipe.seed,
         role="train",
         step=step,
@@ -75,8 +76,7 @@ class Stepper:
         for optimiser in self._optimisers:
             optimiser.zero_grad()
         prompts = training_batch(self.recipe, step, self.device)
-        xs, ys = prompts.xs[self._rows], prompts.ys[self._rows]
-        loss: Tensor = (self._model(xs, ys) - ys).square().mean()
+        loss = training_loss(self._model, prompts.xs[self._rows], prompts.ys[self._rows], self.recipe.queries)
         self._fabric.backward(loss)
         if self.recipe.gradient_clip is not None:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.gradient_clip)
