@@ -96,8 +96,7 @@ def _at_once(parts: list[Part], jobs: int) -> Iterator[Part]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare) as pool:
         waiting: dict[Future[None], Part] = {
-            pool.submit(part.measure, torch.device("cpu")): part
-            for part in sorted(parts, key=_place)
+            pool.submit(part.measure, torch.device("cpu")): part for part in sorted(parts, key=_place)
         }
         try:
             for future in as_completed(waiting):
