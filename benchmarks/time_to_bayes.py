@@ -59,6 +59,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, help="steps of ours, in place of each case's own")
     parser.add_argument("--jobs", type=int, default=2, help="seeds that run at once, one thread each")
     parser.add_argument(
         "--no-classic", action="store_true", help="leave out the classic reference, the longest"
@@ -71,14 +72,19 @@ def _case(case: str, arguments: argparse.Namespace) -> dict[str, Any]:
     print(f"\n{case}: excess over exact Bayes of at most {NEAR}", flush=True)
     context = multiprocessing.get_context("spawn")
     with context.Pool(arguments.jobs, _one_thread, maxtasksperchild=1) as pool:
-        (first,) = pool.map(_ours, [(case, 0)])
+        steps = arguments.steps or STEPS[case]
+        (first,) = pool.starmap(_ours, [(case, 0, steps)])
         if not first["near"]:
-            return {"case": case, "sweep": [], **_without_references(case, first, arguments, pool)}
+            return {
+                "case": case,
+                "sweep": [],
+                **_without_references(case, first, steps, arguments.seeds, pool),
+            }
         horizon = TUNED_HORIZONS[0] * first["seconds"]
         sweep = pool.starmap(_tuned, [(case, 0, rate, horizon) for rate in LEARNING_RATES])
         best = min(sweep, key=lambda run: run["excess"])["learning_rate"]
         print(f"  best learning rate of the tuned reference: {best:g}", flush=True)
-        jobs = [(case, seed, best, not arguments.no_classic) for seed in range(arguments.seeds)]
+        jobs = [(case, seed, steps, best, not arguments.no_classic) for seed in range(arguments.seeds)]
         seeds = pool.starmap(_seed, jobs, chunksize=1)
     result = {"case": case, "sweep": sweep, "seeds": seeds, "ratios": _ratios(seeds)}
     for name, ratio in result["ratios"].items():
@@ -87,9 +93,9 @@ def _case(case: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _without_references(
-    case: str, first: dict[str, Any], arguments: argparse.Namespace, pool: Any
+    case: str, first: dict[str, Any], steps: int, n_seeds: int, pool: Any
 ) -> dict[str, Any]:
-    others = pool.map(_ours, [(case, seed) for seed in range(1, arguments.seeds)], chunksize=1)
+    others = pool.starmap(_ours, [(case, seed, steps) for seed in range(1, n_seeds)], chunksize=1)
     runs = [first, *others]
     seeds = [{"seed": seed, "ours": run, "references": {}} for seed, run in enumerate(runs)]
     excess = statistics.median(run["excess"] for run in runs)
@@ -145,8 +151,8 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _seed(case: str, seed: int, learning_rate: float, with_classic: bool) -> dict[str, Any]:
-    ours = _ours((case, seed))
+def _seed(case: str, seed: int, steps: int, learning_rate: float, with_classic: bool) -> dict[str, Any]:
+    ours = _ours(case, seed, steps)
     seconds = ours["seconds"]
     tuned = [_tuned(case, seed, learning_rate, horizon * seconds) for horizon in TUNED_HORIZONS]
     near = [run for run in tuned if run["near"]]
@@ -156,14 +162,13 @@ def _seed(case: str, seed: int, learning_rate: float, with_classic: bool) -> dic
     return {"seed": seed, "ours": ours, "references": references}
 
 
-def _ours(case_and_seed: tuple[str, int]) -> dict[str, Any]:
-    case, seed = case_and_seed
+def _ours(case: str, seed: int, steps: int) -> dict[str, Any]:
     recipe = Recipe(
         mixture=CASES[case],
         n_points=N_POINTS,
         queries=QUERIES,
         network=NETWORK,
-        steps=STEPS[case],
+        steps=steps,
         batch=BATCH,
         seed=seed,
     )

@@ -18,7 +18,7 @@ from priormix.posterior.table import Table
 from priormix.posterior.waves import FreeWave, Points, Problem, Queries, Rows, refinement_factors
 from priormix.predictors.base import one_prompt_a_query
 
-# more prompts than a few parts at once are seldom asked about, and every part takes some megabytes
+# a call works through its prompts in parts, and all of them must still be there when a component asks
 _RECENT = Recent(size=8)
 
 
