@@ -1,12 +1,15 @@
 """Wall-clock time until a model is near exact Bayes, beside the classic recipe and a tuned one.
 
-`priormix bench time-to-bayes`: 8 dimensions, 24 points, networks of 4 layers, 4 heads, 64 wide on all
-sides. A model is near when its mean squared error, averaged over all prefixes of 1,024 held-out prompts, is
-at most 0.02 above that of exact Bayes. Every seed has a process of its own with one thread, in which ours
-and the references run in turn; measuring is left out of the time. The tuned reference first sweeps its
-learning rate; its cosine ends at 3, then at 6 times our time, and the better of the two counts. The classic
-one is stopped at 30 times our time. Where ours is not near for the first seed there is no time to compare
-with: the references are left out, and the distances of two classical predictors are printed beside ours.
+`priormix bench time-to-bayes`: 8 dimensions, 24 points. The references are networks of 4 layers, 4 heads, 64
+wide; so is our `transformer`, which reads examples and has linear attention. Our `axial` network has 4 layers
+and 4 heads too, and 32 features for every cell. A model is near when its mean squared error, averaged over
+all prefixes of 1,024 held-out prompts, is at most 0.02 above that of exact Bayes. Every run has a process of
+its own with one thread; measuring is left out of the time.
+
+First ours run, until they are near. The tuned reference then sweeps its learning rate, and its cosine ends
+at 3, then at 6 times our time, of which the better counts; the classic one is stopped at 30 times our time.
+Our time is that of the slowest of our networks that is near for every seed. Where none is, there is no time
+to compare with: the distances of two classical predictors are printed beside ours.
 """
 
 import argparse
@@ -22,7 +25,8 @@ import torch
 from machine import describe, print_machine
 
 from priormix import DenseLinear, FunctionClass, Mixture, Prompts, Recipe, SparseLinear, bayes
-from priormix.models import Network, Transformer
+from priormix.models import Axial, Network, Transformer
+from priormix.optimisation import Curriculum, Ramp
 from priormix.predictors import Lasso, LeastSquares, Predictor
 from priormix.training.stepper import Stepper
 
@@ -33,13 +37,34 @@ CASES: dict[str, FunctionClass] = {
     "dense": DENSE,
     "dense and sparse": Mixture(components=(DENSE, SparseLinear(dim=DIM, nonzeros=2))),
 }
-# all else in the recipe are defaults
-STEPS = {"dense": 700, "dense and sparse": 12_000}
-NETWORK = Network(
-    layout="examples",
-    backbone=Transformer(layers=SIZE[0], heads=SIZE[1], width=SIZE[2], positions="none", attention="linear"),
-)
 QUERIES = 32
+LAYERS, HEADS, WIDTH = SIZE
+# all else in the recipes are defaults
+OURS: dict[str, dict[str, Any]] = {
+    "transformer": {
+        "network": Network(
+            layout="examples",
+            backbone=Transformer(
+                layers=LAYERS, heads=HEADS, width=WIDTH, positions="none", attention="linear"
+            ),
+        ),
+        "batch": BATCH,
+    },
+    "axial": {
+        "network": Network(layout="cells", backbone=Axial(layers=LAYERS, heads=HEADS, width=32)),
+        "batch": 16,
+        # its matrices are too small for bfloat16
+        "precision": "float32",
+    },
+}
+STEPS = {
+    ("dense", "transformer"): 700,
+    ("dense", "axial"): 300,
+    ("dense and sparse", "transformer"): 12_000,
+    ("dense and sparse", "axial"): 20_000,
+}
+# the axial network reads the first points alone for most of its steps
+SHORT, SHARE_OF_SHORT = 12, 0.8
 LEARNING_RATES = (5e-4, 1e-3, 2e-3, 4e-3)
 TUNED_HORIZONS = (3.0, 6.0)
 CLASSIC_HORIZON = 30.0
@@ -58,9 +83,10 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--networks", nargs="+", choices=list(OURS), default=list(OURS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, help="steps of ours, in place of each case's own")
-    parser.add_argument("--jobs", type=int, default=2, help="seeds that run at once, one thread each")
+    parser.add_argument("--steps", type=int, help="steps of ours, in place of each network's own")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at once, one thread each")
     parser.add_argument(
         "--no-classic", action="store_true", help="leave out the classic reference, the longest"
     )
@@ -70,44 +96,37 @@ def _arguments() -> argparse.Namespace:
 
 def _case(case: str, arguments: argparse.Namespace) -> dict[str, Any]:
     print(f"\n{case}: excess over exact Bayes of at most {NEAR}", flush=True)
+    seeds = range(arguments.seeds)
     context = multiprocessing.get_context("spawn")
     with context.Pool(arguments.jobs, _one_thread, maxtasksperchild=1) as pool:
-        steps = arguments.steps or STEPS[case]
-        (first,) = pool.starmap(_ours, [(case, 0, steps)])
-        if not first["near"]:
-            return {
-                "case": case,
-                "sweep": [],
-                **_without_references(case, first, steps, arguments.seeds, pool),
-            }
-        horizon = TUNED_HORIZONS[0] * first["seconds"]
-        sweep = pool.starmap(_tuned, [(case, 0, rate, horizon) for rate in LEARNING_RATES])
+
+        def at_once(run: Callable[..., Any], jobs: list[tuple[Any, ...]]) -> list[Any]:
+            return pool.starmap(run, jobs, chunksize=1)
+
+        ours = {
+            name: at_once(_ours, [(case, name, seed, arguments.steps or STEPS[case, name]) for seed in seeds])
+            for name in arguments.networks
+        }
+        near = {name: runs for name, runs in ours.items() if all(run["near"] for run in runs)}
+        result = {"case": case, "ours": ours, "sweep": [], "references": {}, "ratios": {}}
+        if not near:
+            return result | {"yardsticks": _yardsticks(case)}
+        seconds = [max(runs[seed]["seconds"] for runs in near.values()) for seed in seeds]
+        horizon = TUNED_HORIZONS[0] * seconds[0]
+        sweep = at_once(_tuned, [(case, 0, rate, horizon) for rate in LEARNING_RATES])
         best = min(sweep, key=lambda run: run["excess"])["learning_rate"]
         print(f"  best learning rate of the tuned reference: {best:g}", flush=True)
-        jobs = [(case, seed, steps, best, not arguments.no_classic) for seed in range(arguments.seeds)]
-        seeds = pool.starmap(_seed, jobs, chunksize=1)
-    result = {"case": case, "sweep": sweep, "seeds": seeds, "ratios": _ratios(seeds)}
-    for name, ratio in result["ratios"].items():
-        print(f"  {name}: {ratio['median']:.1f} times our time (median{ratio['bound']})", flush=True)
-    return result
-
-
-def _without_references(
-    case: str, first: dict[str, Any], steps: int, n_seeds: int, pool: Any
-) -> dict[str, Any]:
-    others = pool.starmap(_ours, [(case, seed, steps) for seed in range(1, n_seeds)], chunksize=1)
-    runs = [first, *others]
-    seeds = [{"seed": seed, "ours": run, "references": {}} for seed, run in enumerate(runs)]
-    excess = statistics.median(run["excess"] for run in runs)
-    print(f"  no ratio: ours ended {excess:.4f} above exact Bayes (median)", flush=True)
-    yardsticks = _yardsticks(case)
-    for name, excess in yardsticks.items():
-        print(f"  {name}: {excess:.4f}", flush=True)
-    return {"seeds": seeds, "ratios": {}, "yardsticks": yardsticks}
+        references = {"tuned": at_once(_better_tuned, [(case, seed, best, seconds[seed]) for seed in seeds])}
+        if not arguments.no_classic:
+            horizons = [(case, seed, CLASSIC_HORIZON * seconds[seed]) for seed in seeds]
+            references["classic"] = at_once(_classic, horizons)
+    ratios = {name: _ratios(name, runs, references) for name, runs in near.items()}
+    return result | {"sweep": sweep, "references": references, "ratios": ratios}
 
 
 def _yardsticks(case: str) -> dict[str, float]:
-    """Excess of classical predictors on the held-out prompts, of which one is told the class of each."""
+    """Print and return the excess of classical predictors, of which one is told the class of each prompt."""
+    print("  no ratio: none of ours was near for every seed", flush=True)
     held_out, optimum = _held_out(case)
     squares, lasso = (
         _squared_errors(predictor, held_out) for predictor in (LeastSquares(), Lasso(penalties=(1e-3,)))
@@ -117,6 +136,8 @@ def _yardsticks(case: str) -> dict[str, float]:
         is_sparse = (held_out.component == 1)[:, None]
         told = torch.where(is_sparse, lasso, squares)
         found["least squares on dense prompts, Lasso on sparse ones"] = float(told.mean()) - optimum
+    for name, excess in found.items():
+        print(f"  {name}: {excess:.4f}", flush=True)
     return found
 
 
@@ -130,20 +151,18 @@ def _squared_errors(predictor: Predictor, prompts: Prompts) -> torch.Tensor:
     return (predictor.predict(prompts.xs, prompts.ys).mean - prompts.values).square()
 
 
-def _ratios(seeds: list[dict[str, Any]]) -> dict[str, Any]:
+def _ratios(
+    name: str, ours: list[dict[str, Any]], references: dict[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
     """Median ratio to our time; a run that was stopped counts with the time at which it was."""
     ratios: dict[str, Any] = {}
-    missed = sum(not seed["ours"]["near"] for seed in seeds)
-    if missed:
-        print(f"  no ratio: ours was not near for {missed} of {len(seeds)} seeds", flush=True)
-        return ratios
-    for name in seeds[0]["references"]:
-        runs = [(seed["references"][name], seed["ours"]["seconds"]) for seed in seeds]
-        stopped = sum(not run["near"] for run, _ in runs)
-        ratios[name] = {
-            "median": statistics.median(run["seconds"] / ours for run, ours in runs),
-            "bound": f"; {stopped} of {len(runs)} were stopped before they were near" if stopped else "",
-        }
+    for reference, runs in references.items():
+        pairs = zip(runs, ours, strict=True)
+        median = statistics.median(run["seconds"] / own["seconds"] for run, own in pairs)
+        stopped = sum(not run["near"] for run in runs)
+        ratios[reference] = {"median": median, "stopped": stopped}
+        bound = f"; {stopped} of {len(runs)} were stopped before they were near" if stopped else ""
+        print(f"  {reference}: {median:.1f} times the time of our {name} (median{bound})", flush=True)
     return ratios
 
 
@@ -151,30 +170,33 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _seed(case: str, seed: int, steps: int, learning_rate: float, with_classic: bool) -> dict[str, Any]:
-    ours = _ours(case, seed, steps)
-    seconds = ours["seconds"]
-    tuned = [_tuned(case, seed, learning_rate, horizon * seconds) for horizon in TUNED_HORIZONS]
-    near = [run for run in tuned if run["near"]]
-    references = {"tuned": min(near, key=lambda run: run["seconds"]) if near else tuned[-1]}
-    if with_classic:
-        references["classic"] = _classic(case, seed, CLASSIC_HORIZON * seconds)
-    return {"seed": seed, "ours": ours, "references": references}
-
-
-def _ours(case: str, seed: int, steps: int) -> dict[str, Any]:
+def _ours(case: str, name: str, seed: int, steps: int) -> dict[str, Any]:
     recipe = Recipe(
         mixture=CASES[case],
         n_points=N_POINTS,
         queries=QUERIES,
-        network=NETWORK,
         steps=steps,
-        batch=BATCH,
         seed=seed,
+        curriculum=_short_first(steps) if name == "axial" else None,
+        **OURS[name],
     )
     stepper = Stepper(recipe, torch.device("cpu"))
     run = _timed(stepper.step, stepper.network, case, recipe.steps)
-    return _told(f"ours, seed {seed}", run)
+    return _told(f"our {name}, seed {seed}", run | {"parameters": stepper.network.n_parameters})
+
+
+def _short_first(steps: int) -> Curriculum:
+    points = Ramp(
+        start=SHORT, end=N_POINTS, increment=N_POINTS - SHORT, every=max(1, int(SHARE_OF_SHORT * steps))
+    )
+    return Curriculum(dims=Ramp(start=DIM, end=DIM, increment=0, every=1), points=points)
+
+
+def _better_tuned(case: str, seed: int, learning_rate: float, seconds: float) -> dict[str, Any]:
+    """The run that is near sooner, or the longer one where none is near."""
+    runs = [_tuned(case, seed, learning_rate, horizon * seconds) for horizon in TUNED_HORIZONS]
+    near = [run for run in runs if run["near"]]
+    return min(near, key=lambda run: run["seconds"]) if near else runs[-1]
 
 
 def _tuned(case: str, seed: int, learning_rate: float, horizon: float) -> dict[str, Any]:

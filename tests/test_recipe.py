@@ -124,11 +124,11 @@ def test_the_schema_is_valid_and_refuses_what_the_recipe_refuses():
         ({"stepz": 3}, "stepz: there is no such field"),
         (
             {"network": {"layout": "woven"}},
-            "network.layout: input should be 'interleaved', 'paired' or 'examples' (given: 'woven')",
+            "network.layout: input should be 'interleaved', 'paired', 'examples' or 'cells' (given: 'woven')",
         ),
         (
             {"queries": 8},
-            "my.yaml: queries needs network.layout examples, whose tokens do not hold x_t (queries 8, ",
+            "my.yaml: queries needs a network.layout whose tokens do not hold x_t, examples or cells ",
         ),
         (
             {"network": {"layout": "examples", "head": "linear"}},

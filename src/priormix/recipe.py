@@ -12,6 +12,7 @@ from priormix.errors import PriormixError, describe_invalid
 from priormix.functions import AnyFunctionClass, AnyInputs, GaussianInputs
 from priormix.kinds import Frozen
 from priormix.models import Network
+from priormix.models.layouts import LAYOUTS
 from priormix.optimisation import AnyOptimiser, AnySchedule, Curriculum, Divergence, Muon, WarmupDecay
 from priormix.plain_data import check_bounds, read_yaml
 
@@ -24,9 +25,9 @@ class Recipe(Frozen):
     `n_points` is the number T of points in a prompt, `noise_std` is in units of y, and `gradient_clip`
     bounds the Euclidean norm of the gradient. With `queries` above 0 every prefix learns from all later
     points of its prompt and from so many further ones, instead of the next point alone, which has the same
-    expectation and less noise; it needs the network's layout `examples`. `precision` is that of the matrix
-    products (weights and optimiser stay in float32); "auto" is bfloat16 where the device is fast at it,
-    else float32.
+    expectation and less noise; it needs a layout that can answer for many inputs. `precision` is that of
+    the matrix products (weights and optimiser stay in float32); "auto" is bfloat16 where the device is fast
+    at it, else float32.
     """
 
     mixture: AnyFunctionClass
@@ -66,9 +67,10 @@ class Recipe(Frozen):
 
     @model_validator(mode="after")
     def _queries_fit(self) -> "Recipe":
-        if self.queries and self.network.layout != "examples":
+        if self.queries and LAYOUTS[self.network.layout].holds_query:
+            fitting = [name for name, layout in LAYOUTS.items() if not layout.holds_query]
             raise ValueError(
-                f"queries needs network.layout examples, whose tokens do not hold x_t "
+                f"queries needs a network.layout whose tokens do not hold x_t, {' or '.join(fitting)} "
                 f"(queries {self.queries}, layout {self.network.layout})"
             )
         return self

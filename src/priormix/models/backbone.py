@@ -10,9 +10,13 @@ from priormix.kinds import Family, Kind, OfKind
 
 
 class Backbone(Kind, ABC):
-    """The configuration of a module that maps (B, S, width) to (B, S, width) causally."""
+    """The configuration of a module that maps (B, S, width) to (B, S, width) causally.
+
+    One that `reads_cells` maps (B, S, D, width) to (B, S, D, width), a state for every coordinate.
+    """
 
     family: ClassVar[Family] = Family("backbone", "priormix.backbones")
+    reads_cells: ClassVar[bool] = False
     width: int
 
     @abstractmethod

@@ -8,16 +8,18 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-LayoutName = Literal["interleaved", "paired", "examples"]
+LayoutName = Literal["interleaved", "paired", "examples", "cells"]
 
 
 class Layout(ABC):
     """A map from T points to tokens, and back from hidden states to the T places that predict.
 
-    `holds_query` is whether the token that predicts f(x_t) holds x_t.
+    `holds_query` is whether the token that predicts f(x_t) holds x_t, `holds_cells` whether every token is
+    a row of cells, one for each coordinate, which only some backbones read.
     """
 
     holds_query = True
+    holds_cells = False
 
     @abstractmethod
     def n_features(self, dim: int) -> int:
@@ -28,11 +30,13 @@ class Layout(ABC):
         """Length S of the sequence that holds n_points points."""
 
     @abstractmethod
-    def tokens(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Float[Tensor, "B S F"]:
+    def tokens(
+        self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]
+    ) -> Float[Tensor, "B S F"] | Float[Tensor, "B S D F"]:
         """Tokens of which the one that predicts f(x_t) and those before it hold x_≤t and y_<t only."""
 
     @abstractmethod
-    def predicting(self, hidden: Float[Tensor, "B S W"]) -> Float[Tensor, "B T W"]:
+    def predicting(self, hidden: Float[Tensor, "B S *states"]) -> Float[Tensor, "B T *states"]:
         """The hidden states at the places that predict f(x_1), ..., f(x_T)."""
 
 
@@ -96,6 +100,30 @@ class Examples(Layout):
         return hidden
 
 
+class Cells(Layout):
+    """A cell for every coordinate i of every point: x_{t−1,i} beside y_{t−1}, and a mark of the first point.
+
+    Without names for the coordinates, a network can only treat all of them alike.
+    """
+
+    holds_query = False
+    holds_cells = True
+
+    def n_features(self, dim: int) -> int:
+        return 3
+
+    def n_tokens(self, n_points: int) -> int:
+        return n_points
+
+    def tokens(self, xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Float[Tensor, "B S D F"]:
+        before = _before(xs, ys)
+        coordinates, shared = before[..., :-2, None], before[..., None, -2:]
+        return torch.cat([coordinates, shared.expand(*coordinates.shape[:3], 2)], dim=3)
+
+    def predicting(self, hidden: Float[Tensor, "B S D W"]) -> Float[Tensor, "B T D W"]:
+        return hidden
+
+
 def _before(xs: Float[Tensor, "B T D"], ys: Float[Tensor, "B T"]) -> Float[Tensor, "B T F"]:
     """The example before each point, and a feature that is 1 where there is none."""
     points = torch.cat([xs, ys[..., None], torch.zeros_like(ys)[..., None]], dim=2)
@@ -108,4 +136,5 @@ LAYOUTS: dict[LayoutName, Layout] = {
     "interleaved": Interleaved(),
     "paired": Paired(),
     "examples": Examples(),
+    "cells": Cells(),
 }

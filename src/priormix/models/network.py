@@ -30,7 +30,8 @@ class Network(Frozen):
     intercept + coefficients · x_t. The network can then reason about coefficients, which sparse functions
     need, and has no products to learn. With a `basis` they are the coefficients of 32 learned functions of
     x_t instead, for functions that are not affine. The layout `examples` needs one of these two, since only
-    the head knows x_t then; it can answer for many inputs at once.
+    the head knows x_t then; it can answer for many inputs at once. So can `cells`, which needs the affine
+    head, where every cell gives the coefficient of its coordinate, and a backbone that reads cells.
 
     `input_std` is the standard deviation of the first map's weights at the start; PyTorch's own start
     where it is None. Large values tell nearby inputs apart from the first step on, which functions that
@@ -49,6 +50,18 @@ class Network(Frozen):
                 f"a linear head needs tokens that hold x_t (layout {self.layout}, allowed with it: "
                 f"{', '.join(name for name, layout in LAYOUTS.items() if layout.holds_query)})"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _cells_meet_what_reads_them(self) -> "Network":
+        if self.backbone.reads_cells != LAYOUTS[self.layout].holds_cells:
+            fitting = [n for n, layout in LAYOUTS.items() if layout.holds_cells == self.backbone.reads_cells]
+            raise ValueError(
+                f"backbone {self.backbone.kind} cannot read layout {self.layout} "
+                f"(allowed with it: {', '.join(fitting)})"
+            )
+        if self.backbone.reads_cells and self.head != "affine":
+            raise ValueError(f"layout cells needs the affine head (head {self.head})")
         return self
 
     def build(self, dim: int, n_points: int, seed: int = 0) -> "InContextNetwork":
@@ -74,7 +87,9 @@ class InContextNetwork(nn.Module):
             nn.init.normal_(self.read_in.weight, std=config.input_std)
         self.backbone = config.backbone.build(self.layout.n_tokens(n_points))
         self.basis = _basis(dim, width) if config.head == "basis" else None
-        n_coefficients = {"linear": 0, "affine": dim, "basis": _BASIS_SIZE}[config.head]
+        # a cell gives the coefficient of its own coordinate
+        n_own = 1 if self.layout.holds_cells else dim
+        n_coefficients = {"linear": 0, "affine": n_own, "basis": _BASIS_SIZE}[config.head]
         self.read_out = nn.Linear(width, 1 + n_coefficients)
         # a network that starts at the prior mean, zero, does not have to unlearn anything
         nn.init.zeros_(self.read_out.weight)
@@ -95,7 +110,7 @@ class InContextNetwork(nn.Module):
         states = self.layout.predicting(self.backbone(self.read_in(self.layout.tokens(xs, ys))))
         if queries is None:
             return self._predictions(states, xs)
-        numbers, features = self.read_out(states), self._features(queries)
+        numbers, features = self._numbers(states), self._features(queries)
         with _without_autocast(queries.device.type):
             coefficients, features = numbers[..., 1:].to(queries), features.to(queries)
             predictions: Tensor = numbers[..., :1] + coefficients @ features.mT
@@ -124,12 +139,19 @@ class InContextNetwork(nn.Module):
         return self._predictions(states, queries)
 
     def _predictions(
-        self, states: Float[Tensor, "B T W"], xs: Float[Tensor, "B T D"]
+        self, states: Float[Tensor, "B T *W"], xs: Float[Tensor, "B T D"]
     ) -> Float[Tensor, "B T"]:
-        numbers: Tensor = self.read_out(states)
+        numbers = self._numbers(states)
         if numbers.shape[-1] == 1:
             return numbers[..., 0]
         return numbers[..., 0] + (numbers[..., 1:] * self._features(xs)).sum(-1)
+
+    def _numbers(self, states: Float[Tensor, "B T *W"]) -> Float[Tensor, "B T N"]:
+        """The intercept, then the coefficients where there are any."""
+        numbers: Tensor = self.read_out(states)
+        if not self.layout.holds_cells:
+            return numbers
+        return torch.cat([numbers[..., 0].mean(-1, keepdim=True), numbers[..., 1]], dim=-1)
 
     def _features(self, xs: Float[Tensor, "B T D"]) -> Float[Tensor, "B T F"]:
         return xs if self.basis is None else self.basis(xs)
