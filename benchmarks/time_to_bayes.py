@@ -61,7 +61,7 @@ STEPS = {
     ("dense", "transformer"): 700,
     ("dense", "axial"): 300,
     ("dense and sparse", "transformer"): 12_000,
-    ("dense and sparse", "axial"): 20_000,
+    ("dense and sparse", "axial"): 12_000,
 }
 # the axial network reads the first points alone for most of its steps
 SHORT, SHARE_OF_SHORT = 12, 0.8

@@ -4,11 +4,12 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional
 
 from predictor_contract import check_predictor, gaussian_prompts
 from priormix import DenseLinear, Recipe
 from priormix.models import Axial, Network, NetworkPredictor, Transformer
-from priormix.models.axial import _AlongCoordinates, _AlongExamples, _CellNorm
+from priormix.models.axial import _AlongCoordinates, _AlongExamples, _CellNorm, _OfPairs
 from priormix.models.layouts import LAYOUTS
 from priormix.training import read_weights, training_flops, write_weights
 
@@ -37,7 +38,7 @@ def test_it_keeps_the_predictors_contract(dim):
 
 
 def test_the_order_of_the_coordinates_does_not_matter():
-    network, order = small_network(4).double(), torch.tensor([2, 0, 3, 1])
+    network, order = small_network(4).double(), torch.tensor([1, 2, 0, 3])
     xs, ys = gaussian_prompts(3, 7, 4, torch.float64)
     torch.testing.assert_close(network(xs[..., order], ys), network(xs, ys), atol=1e-12, rtol=0)
     other = network(xs[..., order[:2]].repeat(1, 1, 2), ys)
@@ -113,6 +114,23 @@ def test_with_queries_and_keys_of_the_inputs_it_takes_an_exact_gradient_step_for
         moments = xs[:, : t + 1].mT @ xs[:, : t + 1]
         step = (moments @ weights[t, ..., None])[..., 0]
         torch.testing.assert_close(found[t], step / math.sqrt((t + 1) * 3))
+
+
+def test_a_coordinate_hears_the_mean_of_its_pairs_with_all_others_and_itself():
+    part = _OfPairs(4).double()
+    stream = torch.Generator().manual_seed(0)
+    for parameter in part.parameters():
+        parameter.data = torch.randn(parameter.shape, dtype=torch.float64, generator=stream)
+    cells = torch.randn(5, 2, 3, 4, dtype=torch.float64, generator=stream)
+    factor, other_factor, term, other_term = part.pairs_in(part.norm(cells)).chunk(4, dim=-1)
+    found = part(cells)
+    for t in range(5):
+        for i in range(3):
+            heard = torch.zeros(2, 4, dtype=torch.float64)
+            for j in range(3):
+                sums = (factor[: t + 1, :, i] * other_factor[: t + 1, :, j]).sum(0) / math.sqrt(t + 1)
+                heard += functional.gelu(sums + term[t, :, i] + other_term[t, :, j]) / 3
+            torch.testing.assert_close(found[t, :, i], part.pairs_out(heard))
 
 
 def test_the_norm_keeps_the_ratios_of_coordinates():

@@ -19,10 +19,11 @@ _TINY = 1e-6
 class Axial(Backbone):
     """A network that treats all coordinates alike; it reads the layout `cells`.
 
-    Every layer mixes along the examples, then along the coordinates, then within each cell. Both kinds of
-    attention are linear. Permuted coordinates give permuted coefficients, whatever the weights are, so
-    sparse functions are learned from far fewer prompts. `width` counts the features of a cell, `heads` must
-    divide it [ho2019, rao2021, hollmann2025].
+    Every layer mixes along the examples, then along the coordinates, both by linear attention, then lets
+    every coordinate hear from its pairs with all others, then works within each cell. Permuted coordinates
+    give permuted coefficients, whatever the weights are, so sparse functions are learned from far fewer
+    prompts; the cost grows with the square of their number. `width` counts the features of a cell, `heads`
+    must divide it [ho2019, rao2021, hollmann2025].
     """
 
     reads_cells: ClassVar[bool] = True
@@ -62,6 +63,7 @@ class _Block(nn.Module):
         super().__init__()
         self.along_examples = _AlongExamples(config)
         self.along_coordinates = _AlongCoordinates(config)
+        self.of_pairs = _OfPairs(config.width)
         self.mlp_norm = _CellNorm(config.width)
         self.mlp_in = _first(config.width, 4 * config.width)
         self.mlp_out = _last(4 * config.width, config.width)
@@ -69,6 +71,7 @@ class _Block(nn.Module):
     def forward(self, cells: Float[Tensor, "S B D W"]) -> Float[Tensor, "S B D W"]:
         cells = cells + self.along_examples(cells)
         cells = cells + self.along_coordinates(cells)
+        cells = cells + self.of_pairs(cells)
         change: Tensor = self.mlp_out(functional.gelu(self.mlp_in(self.mlp_norm(cells))))
         return cells + change
 
@@ -117,14 +120,38 @@ class _AlongCoordinates(_Attention):
     """
 
     def _mixed(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        n_examples, _, _, dim, size = queries.shape
-        sight = causal_sight(n_examples, queries.device)
-        shares = sight / sight.sum(1, keepdim=True).sqrt() * (dim * size) ** -0.5
-        products = queries @ keys.mT
-        # a product with a triangle, since running sums along a slow axis take longer
-        scores = (shares.to(products.dtype) @ products.flatten(1)).view(products.shape)
+        scores = _summed(queries @ keys.mT, (queries.shape[3] * queries.shape[4]) ** -0.5)
         mixed: Tensor = scores @ values
         return mixed
+
+
+class _OfPairs(nn.Module):
+    """Features of every pair of coordinates, of both cells and of products summed over the examples so far.
+
+    Whether a pair alone explains the labels is no sum of what each of the two explains.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = _CellNorm(width)
+        self.pairs_in = _first(width, 4 * width)
+        self.pairs_out = _last(width, width)
+
+    def forward(self, cells: Float[Tensor, "S B D W"]) -> Float[Tensor, "S B D W"]:
+        # the first two are multiplied, the others added; the second of either is that of the other coordinate
+        factor, other_factor, term, other_term = self.pairs_in(self.norm(cells)).chunk(4, dim=-1)
+        products = factor.unsqueeze(3) * other_factor.unsqueeze(2)
+        pairs = functional.gelu(_summed(products) + term.unsqueeze(3) + other_term.unsqueeze(2))
+        out: Tensor = self.pairs_out(pairs.mean(3))
+        return out
+
+
+def _summed(products: Float[Tensor, "S *any"], scale: float = 1.0) -> Float[Tensor, "S *any"]:  # noqa: F821
+    """Sums over all examples up to each, times the scale over the root of their number."""
+    sight = causal_sight(len(products), products.device)
+    shares = scale * sight / sight.sum(1, keepdim=True).sqrt()
+    # a product with a triangle, since running sums along a slow axis take longer
+    return (shares.to(products.dtype) @ products.flatten(1)).view(products.shape)
 
 
 class _CellNorm(nn.Module):
