@@ -68,6 +68,7 @@ SHORT, SHARE_OF_SHORT = 12, 0.8
 LEARNING_RATES = (5e-4, 1e-3, 2e-3, 4e-3)
 TUNED_HORIZONS = (3.0, 6.0)
 CLASSIC_HORIZON = 30.0
+REFERENCES = ("tuned", "classic")
 # prompts that are measured at once, which bounds the memory
 _CHUNK = 256
 # ours are looked at so many times, or every 50 steps where that is less often, as the references are
@@ -91,7 +92,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, help="steps of ours, in place of each network's own")
     parser.add_argument("--jobs", type=int, default=2, help="runs at once, one thread each")
     parser.add_argument(
-        "--no-classic", action="store_true", help="leave out the classic reference, the longest"
+        "--references", nargs="*", choices=REFERENCES, default=REFERENCES, help="none where none is named"
     )
     parser.add_argument("--json", type=Path, help="write the numbers to this file too")
     return parser.parse_args()
@@ -115,14 +116,17 @@ def _case(case: str, arguments: argparse.Namespace) -> dict[str, Any]:
         if not near:
             return result | {"yardsticks": _yardsticks(case)}
         seconds = [max(runs[seed]["seconds"] for runs in near.values()) for seed in seeds]
-        horizon = TUNED_HORIZONS[0] * seconds[0]
-        sweep = at_once(_tuned, [(case, 0, rate, horizon) for rate in LEARNING_RATES])
-        best = min(sweep, key=lambda run: run["excess"])["learning_rate"]
-        print(f"  best learning rate of the tuned reference: {best:g}", flush=True)
-        references = {"tuned": at_once(_better_tuned, [(case, seed, best, seconds[seed]) for seed in seeds])}
-        if not arguments.no_classic:
-            horizons = [(case, seed, CLASSIC_HORIZON * seconds[seed]) for seed in seeds]
-            references["classic"] = at_once(_classic, horizons)
+        sweep, references = [], {}
+        if "tuned" in arguments.references:
+            horizon = TUNED_HORIZONS[0] * seconds[0]
+            sweep = at_once(_tuned, [(case, 0, rate, horizon) for rate in LEARNING_RATES])
+            best = min(sweep, key=lambda run: run["excess"])["learning_rate"]
+            print(f"  best learning rate of the tuned reference: {best:g}", flush=True)
+            jobs = [(case, seed, best, seconds[seed]) for seed in seeds]
+            references["tuned"] = at_once(_better_tuned, jobs)
+        if "classic" in arguments.references:
+            jobs = [(case, seed, CLASSIC_HORIZON * seconds[seed]) for seed in seeds]
+            references["classic"] = at_once(_classic, jobs)
     ratios = {name: _ratios(name, runs, references) for name, runs in near.items()}
     return result | {"sweep": sweep, "references": references, "ratios": ratios}
 

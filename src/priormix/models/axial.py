@@ -50,7 +50,7 @@ class _Stack(nn.Module):
         self.norm = _CellNorm(config.width)
 
     def forward(self, cells: Float[Tensor, "B S D W"]) -> Float[Tensor, "B S D W"]:
-        # with examples first in memory attention along coordinates needs no copies
+        # sums over the examples so far are one product where examples come first in memory
         cells = cells.transpose(0, 1).contiguous()
         for block in self.blocks:
             cells = block(cells)
@@ -138,7 +138,7 @@ class _OfPairs(nn.Module):
         self.pairs_out = _last(width, width)
 
     def forward(self, cells: Float[Tensor, "S B D W"]) -> Float[Tensor, "S B D W"]:
-        # the first two are multiplied, the others added; the second of either is that of the other coordinate
+        # two are multiplied and two added, of either one by this coordinate and one by the other
         factor, other_factor, term, other_term = self.pairs_in(self.norm(cells)).chunk(4, dim=-1)
         products = factor.unsqueeze(3) * other_factor.unsqueeze(2)
         pairs = functional.gelu(_summed(products) + term.unsqueeze(3) + other_term.unsqueeze(2))
@@ -146,7 +146,7 @@ class _OfPairs(nn.Module):
         return out
 
 
-def _summed(products: Float[Tensor, "S *any"], scale: float = 1.0) -> Float[Tensor, "S *any"]:  # noqa: F821
+def _summed(products: Float[Tensor, "S B *any"], scale: float = 1.0) -> Float[Tensor, "S B *any"]:
     """Sums over all examples up to each, times the scale over the root of their number."""
     sight = causal_sight(len(products), products.device)
     shares = scale * sight / sight.sum(1, keepdim=True).sqrt()
