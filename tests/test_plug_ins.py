@@ -163,7 +163,7 @@ def test_error_messages_list_them(installed, tmp_path, monkeypatch, capsys):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(yaml.safe_dump({**RECIPE, "network": {"backbone": {"kind": "lstm"}}}))
     refused = refuse(capsys, "train", recipe, "--out", tmp_path / "run")
-    assert "unknown backbone kind 'lstm'; known: transformer, gru" in refused
+    assert "unknown backbone kind 'lstm'; known: transformer, axial, gru" in refused
     with pytest.raises(PriormixError, match=r"approximate predictors: .*running_mean"):
         bayes(DecisionTree(dim=2, depth=2))
 
