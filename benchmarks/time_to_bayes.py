@@ -10,14 +10,20 @@ First ours run, until they are near. The tuned reference then sweeps its learnin
 at 3, then at 6 times our time, of which the better counts; the classic one is stopped at 30 times our time.
 Our time is that of the slowest of our networks that is near for every seed. Where none is, there is no time
 to compare with: the distances of two classical predictors are printed beside ours.
+
+The half-half case takes hours. With `--keep FOLDER` every run that ends leaves a file there, and the same
+command goes on from those files, on the same processor.
 """
 
 import argparse
+import hashlib
 import json
 import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
+from importlib.metadata import version
+from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +35,8 @@ from priormix.models import Axial, Network, Transformer
 from priormix.optimisation import Curriculum, Ramp
 from priormix.predictors import Lasso, LeastSquares, Predictor
 from priormix.training.stepper import Stepper
+
+Run = dict[str, Any]
 
 DIM, N_POINTS, SIZE, BATCH = 8, 24, (4, 4, 64), 64
 NEAR = 0.02
@@ -79,7 +87,10 @@ def main() -> None:
     arguments = _arguments()
     machine = describe(torch.device("cpu"))
     print_machine(machine)
-    results = [_case(case, arguments) for case in arguments.cases]
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(arguments.jobs, _one_thread, maxtasksperchild=1) as pool:
+        runs = _Runs(pool, arguments.keep, machine["device"])
+        results = [_case(case, arguments, runs.at_once) for case in arguments.cases]
     if arguments.json:
         arguments.json.write_text(json.dumps({"machine": machine, "cases": results}, indent=2))
 
@@ -94,39 +105,73 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--references", nargs="*", choices=REFERENCES, default=REFERENCES, help="none where none is named"
     )
+    parser.add_argument("--keep", type=Path, help="a folder for runs that ended, from which to go on")
     parser.add_argument("--json", type=Path, help="write the numbers to this file too")
     return parser.parse_args()
 
 
-def _case(case: str, arguments: argparse.Namespace) -> dict[str, Any]:
+class _Runs:
+    """Runs in a pool of processes; what an earlier call kept is not run again."""
+
+    def __init__(self, pool: Pool, kept_in: Path | None, device: str) -> None:
+        self._pool, self._kept_in = pool, kept_in
+        # another processor, version or benchmark gives numbers that cannot be compared
+        here = Path(__file__).parent
+        sources = [(here / name).read_text() for name in ("time_to_bayes.py", "references.py")]
+        self._conditions = [device, version("priormix"), *sources]
+        if kept_in:
+            kept_in.mkdir(parents=True, exist_ok=True)
+
+    def at_once(self, run: Callable[..., Run], jobs: list[tuple[Any, ...]]) -> list[Run]:
+        """What the run returns for every job, in their order."""
+        return self._pool.starmap(_once, [(self._file(run, job), run, job) for job in jobs], chunksize=1)
+
+    def _file(self, run: Callable[..., Run], job: tuple[Any, ...]) -> Path | None:
+        if self._kept_in is None:
+            return None
+        name = run.__name__.strip("_")
+        address = hashlib.sha256(json.dumps([self._conditions, name, job]).encode()).hexdigest()[:12]
+        return self._kept_in / f"{name}-{address}.json"
+
+
+def _once(file: Path | None, run: Callable[..., Run], job: tuple[Any, ...]) -> Run:
+    if file and file.exists():
+        print(f"  kept from before: {run.__name__.strip('_')} {job}", flush=True)
+        kept: Run = json.loads(file.read_text())
+        return kept
+    result = run(*job)
+    if file:
+        file.write_text(json.dumps(result))
+    return result
+
+
+def _case(
+    case: str,
+    arguments: argparse.Namespace,
+    at_once: Callable[[Callable[..., Run], list[tuple[Any, ...]]], list[Run]],
+) -> dict[str, Any]:
     print(f"\n{case}: excess over exact Bayes of at most {NEAR}", flush=True)
     seeds = range(arguments.seeds)
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(arguments.jobs, _one_thread, maxtasksperchild=1) as pool:
-
-        def at_once(run: Callable[..., Any], jobs: list[tuple[Any, ...]]) -> list[Any]:
-            return pool.starmap(run, jobs, chunksize=1)
-
-        ours = {
-            name: at_once(_ours, [(case, name, seed, arguments.steps or STEPS[case, name]) for seed in seeds])
-            for name in arguments.networks
-        }
-        near = {name: runs for name, runs in ours.items() if all(run["near"] for run in runs)}
-        result = {"case": case, "ours": ours, "sweep": [], "references": {}, "ratios": {}}
-        if not near:
-            return result | {"yardsticks": _yardsticks(case)}
-        seconds = [max(runs[seed]["seconds"] for runs in near.values()) for seed in seeds]
-        sweep, references = [], {}
-        if "tuned" in arguments.references:
-            horizon = TUNED_HORIZONS[0] * seconds[0]
-            sweep = at_once(_tuned, [(case, 0, rate, horizon) for rate in LEARNING_RATES])
-            best = min(sweep, key=lambda run: run["excess"])["learning_rate"]
-            print(f"  best learning rate of the tuned reference: {best:g}", flush=True)
-            jobs = [(case, seed, best, seconds[seed]) for seed in seeds]
-            references["tuned"] = at_once(_better_tuned, jobs)
-        if "classic" in arguments.references:
-            jobs = [(case, seed, CLASSIC_HORIZON * seconds[seed]) for seed in seeds]
-            references["classic"] = at_once(_classic, jobs)
+    ours = {
+        name: at_once(_ours, [(case, name, seed, arguments.steps or STEPS[case, name]) for seed in seeds])
+        for name in arguments.networks
+    }
+    near = {name: runs for name, runs in ours.items() if all(run["near"] for run in runs)}
+    result = {"case": case, "ours": ours, "sweep": [], "references": {}, "ratios": {}}
+    if not near:
+        return result | {"yardsticks": _yardsticks(case)}
+    seconds = [max(runs[seed]["seconds"] for runs in near.values()) for seed in seeds]
+    sweep, references = [], {}
+    if "tuned" in arguments.references:
+        horizon = TUNED_HORIZONS[0] * seconds[0]
+        sweep = at_once(_tuned, [(case, 0, rate, horizon) for rate in LEARNING_RATES])
+        best = min(sweep, key=lambda run: run["excess"])["learning_rate"]
+        print(f"  best learning rate of the tuned reference: {best:g}", flush=True)
+        jobs = [(case, seed, best, seconds[seed]) for seed in seeds]
+        references["tuned"] = at_once(_better_tuned, jobs)
+    if "classic" in arguments.references:
+        jobs = [(case, seed, CLASSIC_HORIZON * seconds[seed]) for seed in seeds]
+        references["classic"] = at_once(_classic, jobs)
     ratios = {name: _ratios(name, runs, references) for name, runs in near.items()}
     return result | {"sweep": sweep, "references": references, "ratios": ratios}
 

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from priormix.models.attention import causal_sight, linear_attention
-from priormix.models.backbone import Backbone
-from priormix.models.transformer import MOST_LAYERS, Count
+from priormix.models.backbone import MOST_LAYERS, Backbone, Count, check_heads
 
 _TINY = 1e-6
 
@@ -34,8 +33,7 @@ class Axial(Backbone):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "Axial":
-        if self.width % self.heads:
-            raise ValueError(f"heads must divide width (heads {self.heads}, width {self.width})")
+        check_heads(self.heads, self.width)
         return self
 
     def build(self, max_tokens: int) -> nn.Module:

@@ -4,9 +4,14 @@ from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar
 
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor, nn
 
 from priormix.kinds import Family, Kind, OfKind
+
+# building even the outline of a network takes time for every layer
+MOST_LAYERS = 1024
+Count = Annotated[int, Field(ge=1)]
 
 
 class Backbone(Kind, ABC):
@@ -25,6 +30,12 @@ class Backbone(Kind, ABC):
 
 
 AnyBackbone = Annotated[Backbone, OfKind()]
+
+
+def check_heads(heads: int, width: int) -> None:
+    """Raises ValueError where the heads do not share the features evenly."""
+    if width % heads:
+        raise ValueError(f"heads must divide width (heads {heads}, width {width})")
 
 
 class Branching(nn.Module, ABC):

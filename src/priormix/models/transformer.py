@@ -16,14 +16,11 @@ from priormix.models.attention import (
     causal_sight,
     linear_attention,
 )
-from priormix.models.backbone import Backbone, Branching
+from priormix.models.backbone import MOST_LAYERS, Backbone, Branching, Count, check_heads
 from priormix.models.positions import PositionsName, rotate, sine_table
 
 ActivationName = Literal["gelu", "relu"]
 AttentionName = Literal["softmax", "linear"]
-# building even the outline of a network takes time for every layer
-MOST_LAYERS = 1024
-Count = Annotated[int, Field(ge=1)]
 
 
 class Transformer(Backbone):
@@ -44,8 +41,7 @@ class Transformer(Backbone):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "Transformer":
-        if self.width % self.heads:
-            raise ValueError(f"heads must divide width (heads {self.heads}, width {self.width})")
+        check_heads(self.heads, self.width)
         if self.positions == "rotary" and (self.width // self.heads) % 2:
             raise ValueError("rotary positions need an even number of features a head")
         return self
