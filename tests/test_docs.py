@@ -34,6 +34,7 @@ from priormix.sweeps.sweep import read_sweep
 README = REPOSITORY / "README.md"
 START = REPOSITORY / "docs" / "index.md"
 ARCHITECTURE = REPOSITORY / "docs" / "architecture.md"
+PERFORMANCE = REPOSITORY / "docs" / "performance.md"
 TUTORIALS = REPOSITORY / "docs" / "tutorials"
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
@@ -62,7 +63,7 @@ def run(blocks):
 
 def check_python(block, place):
     # the tests below run these pages, the site's build the notebooks
-    assert block.page in (README, START, ARCHITECTURE) or is_notebook(block.page)
+    assert block.page in (README, START, ARCHITECTURE, PERFORMANCE) or is_notebook(block.page)
 
 
 def check_yaml(block, place):
@@ -211,6 +212,13 @@ def test_the_start_page_runs(tmp_path, monkeypatch, capsys):
     status, out, _ = in_process(capsys, "train", "recipe.yaml", "--plan", "--device", "cpu")
     assert status == 0
     assert "parameters" in out
+
+
+def test_the_performance_page_shows_what_its_python_prints(capsys):
+    run(blocks_of(PERFORMANCE, "python"))
+    printed = capsys.readouterr().out
+    assert printed.startswith("| 0.03 |")
+    assert printed in PERFORMANCE.read_text()
 
 
 def test_the_readmes_recipe_is_a_mixture_of_two():
