@@ -31,6 +31,7 @@ import torch
 from machine import describe, print_machine
 
 from priormix import DenseLinear, FunctionClass, Mixture, Prompts, Recipe, SparseLinear, bayes
+from priormix.files import write_atomically
 from priormix.models import Axial, Network, Transformer
 from priormix.optimisation import Curriculum, Ramp
 from priormix.predictors import Lasso, LeastSquares, Predictor
@@ -141,7 +142,7 @@ def _once(file: Path | None, run: Callable[..., Run], job: tuple[Any, ...]) -> R
         return kept
     result = run(*job)
     if file:
-        file.write_text(json.dumps(result))
+        write_atomically(file, json.dumps(result).encode())
     return result
 
 
